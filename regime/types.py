@@ -1,0 +1,306 @@
+"""The nouns that every part of regimed shares.
+
+Arrays are numpy; nothing here needs pandas, so that the resident daemon can hold these types
+without its weight. ``regime.frames`` converts to and from pandas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from regime.errors import BarsInvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+PRICE_FIELDS: Final = ("open", "high", "low", "close")
+BAR_FIELDS: Final = (*PRICE_FIELDS, "volume")
+PRICE_MAX: Final = 1e9
+"""No listed instrument has traded above this; a larger price is a wrong unit or a wrong column."""
+
+
+class Regime(StrEnum):
+    """The state of a market on one day.
+
+    >>> Regime("crash") is Regime.CRASH
+    True
+    """
+
+    CRASH = "crash"
+    RECOVERY = "recovery"
+    HIGH_VOLATILITY = "high_volatility"
+    NORMAL = "normal"
+    LOW_VOLATILITY = "low_volatility"
+    UNKNOWN = "unknown"
+
+
+REGIMES: Final = (
+    Regime.CRASH,
+    Regime.RECOVERY,
+    Regime.HIGH_VOLATILITY,
+    Regime.NORMAL,
+    Regime.LOW_VOLATILITY,
+)
+"""The five regimes that models are weighted, validated and judged by; ``unknown`` is none of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bars:
+    """Daily bars of one or more symbols, checked, sorted by (symbol, date), without duplicates.
+
+    All arrays have shape (n_bars,). Prices are in the currency of the source, volume in its units.
+    ``close`` is always known; ``open``, ``high``, ``low`` and ``volume`` are NaN where the source does
+    not tell them (a volatility index has no volume). Every value of a bar was known at that day's close.
+
+    Raises
+    ------
+    BarsInvalidError
+        If an array has another length, the order is wrong, a day occurs twice, a price is not positive
+        and finite, or low <= open, close <= high does not hold.
+
+    >>> bars = Bars.of("SPY", ["2024-01-02"], [10.0], [12.0], [9.0], [11.0], [1000.0])
+    >>> len(bars), str(bars.date[0])
+    (1, '2024-01-02')
+    """
+
+    symbol: NDArray[np.str_]
+    date: NDArray[np.datetime64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        _check_shape(self)
+        _check_order(self)
+        _check_prices(self)
+
+    @classmethod
+    def of(
+        cls,
+        symbol: str,
+        date: Sequence[str] | NDArray[np.datetime64],
+        open: Sequence[float] | NDArray[np.float64],  # noqa: A002 - the field's name
+        high: Sequence[float] | NDArray[np.float64],
+        low: Sequence[float] | NDArray[np.float64],
+        close: Sequence[float] | NDArray[np.float64],
+        volume: Sequence[float] | NDArray[np.float64],
+    ) -> Self:
+        """Give the bars of one symbol from its columns, which must be in date order."""
+        return cls(
+            symbol=np.full(len(date), symbol),
+            date=np.asarray(date, dtype="datetime64[D]"),
+            open=np.asarray(open, dtype=np.float64),
+            high=np.asarray(high, dtype=np.float64),
+            low=np.asarray(low, dtype=np.float64),
+            close=np.asarray(close, dtype=np.float64),
+            volume=np.asarray(volume, dtype=np.float64),
+        )
+
+    @classmethod
+    def of_closes(
+        cls,
+        symbol: str,
+        date: Sequence[str] | NDArray[np.datetime64],
+        close: Sequence[float] | NDArray[np.float64],
+    ) -> Self:
+        """Give bars of which only the close is known, such as those of a volatility index."""
+        unknown = np.full(len(date), np.nan)
+        return cls.of(symbol, date, unknown, unknown, unknown, close, unknown)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Give no bars."""
+        return cls.of_closes("", [], [])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Bars]) -> Self:
+        """Give the union of ``parts``; where a (symbol, date) occurs twice the later part wins."""
+        filled = [part for part in parts if len(part)]
+        if not filled:
+            return cls.empty()
+        symbol = np.concatenate([part.symbol for part in filled])
+        date = np.concatenate([part.date for part in filled])
+        rank = np.concatenate([np.full(len(part), i) for i, part in enumerate(filled)])
+        order = np.lexsort((rank, date, symbol))
+        ordered_symbol, ordered_date = symbol[order], date[order]
+        is_last = np.ones(len(order), dtype=bool)
+        is_last[:-1] = (ordered_symbol[1:] != ordered_symbol[:-1]) | (ordered_date[1:] != ordered_date[:-1])
+        kept = order[is_last]
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in filled])[kept] for name in BAR_FIELDS
+        }
+        return cls(symbol=symbol[kept], date=date[kept], **columns)
+
+    def take(self, mask: NDArray[np.bool_]) -> Self:
+        """Give the bars where ``mask``, shape (n_bars,), is true."""
+        return type(self)(
+            symbol=self.symbol[mask],
+            date=self.date[mask],
+            open=self.open[mask],
+            high=self.high[mask],
+            low=self.low[mask],
+            close=self.close[mask],
+            volume=self.volume[mask],
+        )
+
+    def of_symbol(self, symbol: str) -> Self:
+        """Give the bars of one symbol, in date order; none if it does not occur."""
+        return self.take(self.symbol == symbol)
+
+    def symbols(self) -> tuple[str, ...]:
+        """Give the symbols that occur, sorted."""
+        return tuple(str(s) for s in np.unique(self.symbol))
+
+    def __len__(self) -> int:
+        return len(self.date)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bars):
+            return NotImplemented
+        return (
+            np.array_equal(self.symbol, other.symbol)
+            and np.array_equal(self.date, other.date)
+            and all(
+                np.array_equal(getattr(self, name), getattr(other, name), equal_nan=True)
+                for name in BAR_FIELDS
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside: not hashable
+
+
+def _check_shape(bars: Bars) -> None:
+    lengths = {name: len(getattr(bars, name)) for name in ("symbol", "date", *BAR_FIELDS)}
+    if len(set(lengths.values())) > 1:
+        raise BarsInvalidError(
+            "columns", f"columns have different lengths: {lengths}; give every bar all fields"
+        )
+    if bars.date.dtype != np.dtype("datetime64[D]"):
+        raise BarsInvalidError("date", f"dates are {bars.date.dtype}, not datetime64[D]; give calendar days")
+    if np.isnat(bars.date).any():
+        raise BarsInvalidError(
+            "date", f"row {int(np.isnat(bars.date).argmax())} has no date; drop or mend it"
+        )
+
+
+def _check_order(bars: Bars) -> None:
+    same_symbol = bars.symbol[1:] == bars.symbol[:-1]
+    repeated = same_symbol & (bars.date[1:] == bars.date[:-1])
+    if repeated.any():
+        at = int(repeated.argmax())
+        raise BarsInvalidError(
+            "duplicate_day", f"{bars.symbol[at]} has {bars.date[at]} twice; keep one row a symbol and day"
+        )
+    falling = (bars.symbol[1:] < bars.symbol[:-1]) | (same_symbol & (bars.date[1:] < bars.date[:-1]))
+    if falling.any():
+        at = int(falling.argmax())
+        raise BarsInvalidError(
+            "unsorted",
+            f"{bars.symbol[at + 1]} {bars.date[at + 1]} stands after {bars.symbol[at]} {bars.date[at]};"
+            " sort by symbol and date",
+        )
+
+
+def _check_prices(bars: Bars) -> None:
+    if not len(bars):
+        return
+    for name in PRICE_FIELDS:
+        price = getattr(bars, name)
+        known = ~np.isnan(price) if name != "close" else np.ones(len(bars), dtype=bool)
+        wrong = known & ~((price > 0) & (price < PRICE_MAX))
+        _refuse(bars, wrong, "non_positive_price", f"{name} is not a positive price", name)
+    _refuse(bars, bars.volume < 0, "negative_volume", "volume is negative", "volume")
+    with np.errstate(invalid="ignore"):
+        _refuse(bars, np.isinf(bars.volume), "negative_volume", "volume is not finite", "volume")
+        tolerance = 1.0 + 1e-9
+        top = np.fmax(np.fmax(bars.open, bars.close), bars.low)
+        bottom = np.fmin(np.fmin(bars.open, bars.close), bars.high)
+        broken = (top > bars.high * tolerance) | (bottom * tolerance < bars.low)
+    _refuse(bars, broken, "ohlc_order", "low <= open, close <= high does not hold", "high")
+
+
+def _refuse(bars: Bars, wrong: NDArray[np.bool_], code: str, what: str, field: str) -> None:
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise BarsInvalidError(
+            code,
+            f"{bars.symbol[at]} {bars.date[at]}: {what} ({field} = {getattr(bars, field)[at]:g},"
+            f" {int(wrong.sum())} such rows); correct or remove the row",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayLabel:
+    """What a labeler says of one day.
+
+    ``reason`` names the rule that holds, in words a trader reads; ``pending`` is the regime that the
+    labeler would enter if the coming days confirm it, else ``None``.
+    """
+
+    regime: Regime
+    reason: str
+    pending: Regime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegimeSeries:
+    """The labels of one market in date order, all columns of shape (n_days,).
+
+    Each label used only what was known at that day's close and never changes when later days arrive.
+    ``provisional`` is true while the spell that holds the day is still open, that is, while a final,
+    back-dated label may yet differ.
+    """
+
+    labeler: str
+    date: NDArray[np.datetime64]
+    regime: tuple[Regime, ...]
+    reason: tuple[str, ...]
+    pending: tuple[Regime | None, ...]
+    provisional: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeatureTable:
+    """Features of (symbol, day) rows, sorted by (symbol, date).
+
+    ``values`` has shape (n_rows, n_features) and is NaN during warm-up. Row t used nothing that was not
+    known at the close of its day. ``catalogue_hash`` identifies names, order and formulas; a model
+    refuses rows whose hash is not the one it was fitted on.
+    """
+
+    symbol: NDArray[np.str_]
+    date: NDArray[np.datetime64]
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    catalogue_hash: str
+
+    def __len__(self) -> int:
+        return len(self.date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """A prediction target as data: which barrier is touched first within a horizon.
+
+    ``up`` and ``down`` are positive distances from the entry close: fractions (0.10 is 10 %) for the
+    kinds ``first_touch``, multiples of the day's EWMA sigma for ``vol_scaled``. ``horizon_days`` counts
+    closes after the entry. Class ids are positions in ``classes``.
+    """
+
+    name: str
+    kind: str
+    up: float
+    down: float
+    horizon_days: int
+    classes: tuple[str, str, str] = ("sell", "hold", "buy")
