@@ -294,8 +294,8 @@ class TargetSpec:
     """A prediction target as data: which barrier is touched first within a horizon.
 
     ``up`` and ``down`` are positive distances from the entry close: fractions (0.10 is 10 %) for the
-    kinds ``first_touch``, multiples of the day's EWMA sigma for ``vol_scaled``. ``horizon_days`` counts
-    closes after the entry. Class ids are positions in ``classes``.
+    kind ``first_touch``, multiples of the day's EWMA sigma x sqrt(horizon) in log returns for
+    ``vol_scaled``. ``horizon_days`` counts closes after the entry. Class ids are positions in ``classes``.
     """
 
     name: str
