@@ -1,0 +1,306 @@
+"""The gate: whether a candidate may replace the champion, judged regime by regime and explained.
+
+Safety comes before benefit. In each regime the candidate must be no worse than the champion by more than
+a margin, and nowhere may it be shown worse; then a changed recipe must be better overall or in a crash.
+Too little evidence is never a pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regime.types import REGIMES, Regime
+from registry.gate_report import (
+    Benefit,
+    GateReport,
+    Invariants,
+    Kind,
+    RegimeVerdict,
+    Status,
+    Verdict,
+    force,
+)
+from registry.policy import GateError
+from registry.safety import RegimeTrial, no_gains, regime_verdict, row_gains, try_regime, untried
+from registry.statistics import alpha_spent, weighted_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.evidence import Evidence
+    from registry.policy import Policy
+
+__all__ = [
+    "Benefit",
+    "Candidate",
+    "GateReport",
+    "Invariants",
+    "Kind",
+    "Ledger",
+    "RegimeVerdict",
+    "Status",
+    "Verdict",
+    "force",
+    "judge",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A version that stands before the gate, on either side.
+
+    Parameters
+    ----------
+    version
+        Its name in the registry.
+    recipe_hash
+        Identifies everything but the data: features, target, models, settings. Equal hashes make a refit.
+    age_days
+        Days since it was fitted; None if not known. Only the champion's is used.
+    invariants
+        What was checked of its artifact. None means that there is no artifact, as when a file of
+        predictions is judged. Only the candidate's are used.
+    """
+
+    version: str
+    recipe_hash: str
+    age_days: int | None
+    invariants: Invariants | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """How many changes were already judged for their benefit on the same window of evidence."""
+
+    judged_before: int = 0
+
+    def __post_init__(self) -> None:
+        if self.judged_before < 0:
+            raise GateError(f"judged_before = {self.judged_before}: give zero or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What `judge` was given."""
+
+    candidate: Candidate
+    champion: Candidate | None
+    evidence: Evidence | None
+    policy: Policy
+    ledger: Ledger
+
+    def kind(self) -> Kind:
+        if self.champion is None:
+            return Kind.BOOTSTRAP
+        same = self.candidate.recipe_hash == self.champion.recipe_hash
+        return Kind.REFIT if same else Kind.CHANGE
+
+
+def judge(
+    candidate: Candidate,
+    champion: Candidate | None,
+    evidence: Evidence | None,
+    policy: Policy,
+    ledger: Ledger,
+) -> GateReport:
+    """Give the verdict on ``candidate``, with a sentence and every number for each regime.
+
+    Pure: the same arguments give the same bytes, whatever the order of the rows. ``evidence`` holds what
+    was predicted before the outcome was known; None if there is none. Every verdict but FORCED can come
+    of it, see `Verdict`; in the order in which they are decided:
+
+    - ERROR: an invariant is broken, or evidence and champion do not fit together.
+    - HOLD_SUSPICIOUS: a gain in accuracy that smells of a leak, or a refit unlike its champion.
+    - REJECT: harm is shown in some regime, against the champion or against the regime prior.
+    - HOLD_INSUFFICIENT: no regime could be tested (or the policy asks for a floor that is not proven and
+      there is no champion).
+    - BOOTSTRAP: there is no champion.
+    - HOLD_EQUIVALENT: a change shows no benefit and the champion is not due for a refresh.
+    - SHADOW: a tested regime is UNPROVEN, or a required one, such as crash, does not PASS.
+    - PROMOTE: what remains.
+    """
+    case = _Case(candidate=candidate, champion=champion, evidence=evidence, policy=policy, ledger=ledger)
+    fault = _fault(case)
+    if fault is not None:
+        verdicts = tuple(untried(regime, Status.ERROR, fault, policy) for regime in REGIMES)
+        return _report(case, Verdict.ERROR, fault, verdicts, benefit=None, disagreement=None)
+    trials = _trials(case)
+    verdicts = tuple(regime_verdict(trial, policy) for trial in trials)
+    benefit = _benefit(case, trials)
+    disagreement = _disagreement(case)
+    verdict, reason = _decide(case, verdicts, benefit, disagreement)
+    return _report(case, verdict, reason, verdicts, benefit=benefit, disagreement=disagreement)
+
+
+def _fault(case: _Case) -> str | None:
+    broken = () if case.candidate.invariants is None else case.candidate.invariants.broken()
+    if broken:
+        return f"Not judged: {_listed(broken)} does not hold for {case.candidate.version}."
+    if case.evidence is None:
+        return None
+    if (case.evidence.champion is None) != (case.champion is None):
+        lacking = "champion" if case.champion is None else "champion's predictions"
+        return f"Not judged: the {lacking} is missing; evidence and champion must be of one comparison."
+    return None
+
+
+def _trials(case: _Case) -> tuple[RegimeTrial, ...]:
+    gains = no_gains() if case.evidence is None else row_gains(case.evidence, case.policy)
+    return tuple(try_regime(regime, gains, case.policy) for regime in REGIMES)
+
+
+def _benefit(case: _Case, trials: Sequence[RegimeTrial]) -> Benefit | None:
+    """Test what is asked of a change alone: to test a refit would spend level for nothing."""
+    metric = case.policy.metric
+    tests = {
+        trial.regime: trial.over_champion[metric].test
+        for trial in trials
+        if trial.sufficient and trial.over_champion
+    }
+    if case.kind() is not Kind.CHANGE or not tests:
+        return None
+    overall = weighted_mean(list(tests.values()), [case.policy.weights.of(regime) for regime in tests])
+    crash = tests.get(Regime.CRASH)
+    p_values = [test.p_positive() for test in (overall, crash) if test is not None]
+    alpha = alpha_spent(case.policy.benefit_alpha, case.ledger.judged_before + 1)
+    threshold = alpha / len(p_values)
+    return Benefit(
+        shown=min(p_values) < threshold,
+        metric=metric,
+        judged_before=case.ledger.judged_before,
+        alpha=alpha,
+        threshold=threshold,
+        overall_mean=overall.mean,
+        overall_p=overall.p_positive(),
+        crash_mean=None if crash is None else crash.mean,
+        crash_p=None if crash is None else crash.p_positive(),
+    )
+
+
+def _disagreement(case: _Case) -> float | None:
+    evidence = case.evidence
+    if evidence is None or evidence.champion is None or not len(evidence):
+        return None
+    first = np.unique(evidence.date)[-case.policy.disagreement_days :][0]
+    recent = evidence.date >= first
+    own, other = (each[recent].argmax(axis=1) for each in (evidence.candidate, evidence.champion))
+    return float(np.mean(own != other))
+
+
+def _decide(
+    case: _Case,
+    verdicts: Sequence[RegimeVerdict],
+    benefit: Benefit | None,
+    disagreement: float | None,
+) -> tuple[Verdict, str]:
+    suspicion = _suspicion(case, verdicts, disagreement)
+    if suspicion is not None:
+        return Verdict.HOLD_SUSPICIOUS, suspicion
+    failed = _in_status(verdicts, Status.FAIL)
+    if failed:
+        return Verdict.REJECT, f"Harm is shown in {_listed(failed)}."
+    if len(_in_status(verdicts, Status.INSUFFICIENT)) == len(verdicts):
+        return Verdict.HOLD_INSUFFICIENT, "No regime has enough evidence to be tested."
+    if case.champion is None:
+        return _decide_first(case, verdicts)
+    return _decide_successor(case, case.champion, verdicts, benefit)
+
+
+def _decide_first(case: _Case, verdicts: Sequence[RegimeVerdict]) -> tuple[Verdict, str]:
+    """Without a champion the alternative is no model at all, so what is unproven is named, not awaited."""
+    doubts = _in_status(verdicts, Status.UNPROVEN)
+    if doubts and case.policy.floor_required:
+        return (
+            Verdict.HOLD_INSUFFICIENT,
+            f"The policy asks for proven floors, and in {_listed(doubts)} they are not proven.",
+        )
+    open_questions = (*doubts, *_in_status(verdicts, Status.INSUFFICIENT))
+    remark = f"; still unproven in {_listed(open_questions)}" if open_questions else ""
+    return Verdict.BOOTSTRAP, f"First champion: worse than the regime prior in no tested regime{remark}."
+
+
+def _decide_successor(
+    case: _Case, champion: Candidate, verdicts: Sequence[RegimeVerdict], benefit: Benefit | None
+) -> tuple[Verdict, str]:
+    shown = benefit is not None and benefit.shown
+    stale = champion.age_days is not None and champion.age_days > case.policy.refresh_days
+    if case.kind() is Kind.CHANGE and not shown and not stale:
+        return (
+            Verdict.HOLD_EQUIVALENT,
+            f"No harm and no benefit over {champion.version} is shown; the champion stays.",
+        )
+    if case.kind() is Kind.REFIT:
+        grounds = "Refit of the champion's recipe"
+    elif shown:
+        grounds = f"Better than {champion.version}"
+    else:
+        grounds = f"{champion.version} is {champion.age_days} days old and due for a refresh"
+    doubts = [
+        each.regime
+        for each in verdicts
+        if each.status is Status.UNPROVEN
+        or (each.regime in case.policy.regimes_required and each.status is not Status.PASS)
+    ]
+    if doubts:
+        return Verdict.SHADOW, f"{grounds}, but not shown to be safe in {_listed(doubts)}; fresh days decide."
+    return Verdict.PROMOTE, f"{grounds}, and safe in every regime that was tested."
+
+
+def _suspicion(case: _Case, verdicts: Sequence[RegimeVerdict], disagreement: float | None) -> str | None:
+    largest = case.policy.accuracy_gain_max
+    leaking = [
+        each.regime for each in verdicts if each.accuracy_mean is not None and each.accuracy_mean > largest
+    ]
+    if leaking:
+        return f"Leak suspected: accuracy gains more than {largest:g} in {_listed(leaking)}."
+    if case.kind() is Kind.REFIT and disagreement is not None and disagreement > case.policy.disagreement_max:
+        return (
+            f"A refit that calls another class than the champion on {disagreement:.0%} of the rows"
+            f" of the last {case.policy.disagreement_days} days is no refit; look at data and artifact."
+        )
+    return None
+
+
+def _in_status(verdicts: Sequence[RegimeVerdict], status: Status) -> tuple[Regime, ...]:
+    return tuple(each.regime for each in verdicts if each.status is status)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _report(
+    case: _Case,
+    verdict: Verdict,
+    reason: str,
+    verdicts: tuple[RegimeVerdict, ...],
+    *,
+    benefit: Benefit | None,
+    disagreement: float | None,
+) -> GateReport:
+    champion, evidence = case.champion, case.evidence
+    dated = evidence is not None and len(evidence) > 0
+    return GateReport(
+        verdict=verdict,
+        reason=reason,
+        candidate=case.candidate.version,
+        champion=None if champion is None else champion.version,
+        kind=case.kind(),
+        candidate_recipe_hash=case.candidate.recipe_hash,
+        champion_recipe_hash=None if champion is None else champion.recipe_hash,
+        champion_age_days=None if champion is None else champion.age_days,
+        policy=case.policy.name,
+        policy_hash=case.policy.hash,
+        metric=case.policy.metric,
+        evidence_hash=None if evidence is None else evidence.digest(),
+        evidence_rows=0 if evidence is None else len(evidence),
+        evidence_from=str(evidence.date.min()) if evidence is not None and dated else None,
+        evidence_to=str(evidence.date.max()) if evidence is not None and dated else None,
+        invariants=case.candidate.invariants,
+        regimes=verdicts,
+        benefit=benefit,
+        disagreement=disagreement,
+    )

@@ -1,0 +1,355 @@
+"""What the gate asks of a candidate, as data with a hash, so that a verdict can name its rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, cast
+
+from regime.types import REGIMES, Regime
+from registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DAYS_PER_BLOCK_MIN: Final = 5
+"""A block holds a trading week or more; shorter blocks are not nearly independent."""
+
+
+class GateError(RegistryError):
+    """Base of every error that the gate and its inputs raise."""
+
+
+class PolicyInvalidError(GateError):
+    """A policy holds values that the gate cannot judge by; ``faults`` has one sentence for each."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class Metric(StrEnum):
+    """What a gain is measured in: nats of log-loss saved, or share of rows more that are right."""
+
+    LOG_LOSS = "log_loss"
+    ACCURACY = "accuracy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByRegime:
+    """One number for each of the five regimes."""
+
+    crash: float
+    recovery: float
+    high_volatility: float
+    normal: float
+    low_volatility: float
+
+    def of(self, regime: Regime) -> float:
+        """Give the number of one of the five regimes.
+
+        >>> DEFAULT.weights.of(Regime.CRASH)
+        2.0
+        """
+        return float(getattr(self, regime))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Every number and choice by which `registry.gate.judge` decides.
+
+    Gains are candidate minus champion (or minus regime prior, for a floor), positive when the candidate
+    is better; log-loss in nats, accuracy as a share of rows.
+
+    Parameters
+    ----------
+    name
+        What people call the policy; no part of the hash.
+    metric
+        In what benefit and floors are tested. Log-loss has power where one class dominates, accuracy
+        has none.
+    safety_metrics
+        In what a candidate must be no worse than the champion, each in every regime.
+    alpha
+        One-sided level of every safety and floor bound, a regime.
+    blocks
+        Blocks of consecutive days of the t test (Ibragimov & Mueller 2010); eight by default.
+    days_min, rows_min, episodes_min
+        Evidence a regime needs before it is tested at all.
+    episode_gap_days
+        Calendar days. Days of one regime that lie no further apart belong to one episode: a crash that is
+        called normal for a day is still one crash.
+    log_loss_margin, accuracy_margin
+        The loss that is tolerated in each regime; half of it, when shown, is harm.
+    floor_required
+        Whether a floor must be proven. If not, it only must not be shown to be broken.
+    regimes_required
+        Regimes that must PASS before a champion is replaced; the others only must not FAIL or be
+        UNPROVEN.
+    weights
+        Importance of each regime in the overall benefit.
+    benefit_alpha
+        Level of the benefit test, summed over all candidates judged on one window.
+    accuracy_gain_max
+        A larger gain in accuracy over the champion in any regime is a suspected leak.
+    disagreement_max, disagreement_days
+        The largest share of rows, over the last evidence days, on which a refit may call another class
+        than the champion.
+    refresh_days
+        A champion older than this is replaced on safety alone.
+    probability_min
+        Probabilities are raised to this and scaled to sum to one again before their logarithm is taken,
+        so that a single row cannot weigh without bound.
+
+    Raises
+    ------
+    PolicyInvalidError
+        Naming every fault at once.
+    """
+
+    name: str
+    metric: Metric
+    safety_metrics: tuple[Metric, ...]
+    alpha: float
+    blocks: int
+    days_min: int
+    rows_min: int
+    episodes_min: int
+    episode_gap_days: int
+    log_loss_margin: ByRegime
+    accuracy_margin: ByRegime
+    floor_required: bool
+    regimes_required: tuple[Regime, ...]
+    weights: ByRegime
+    benefit_alpha: float
+    accuracy_gain_max: float
+    disagreement_max: float
+    disagreement_days: int
+    refresh_days: int
+    probability_min: float
+
+    def __post_init__(self) -> None:
+        faults = _value_faults(self.as_mapping())
+        if faults:
+            raise PolicyInvalidError(tuple(faults))
+
+    def as_mapping(self) -> dict[str, object]:
+        """Give the policy as plain data, the form that `policy_from_mapping` reads."""
+        return asdict(self)
+
+    @property
+    def hash(self) -> str:
+        """Give the SHA-256, in hexadecimal, of everything but the name.
+
+        >>> len(DEFAULT.hash), replace(DEFAULT, name="other").hash == DEFAULT.hash
+        (64, True)
+        """
+        content = {key: _plain(key, value) for key, value in self.as_mapping().items() if key != "name"}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def margin(self, metric: Metric, regime: Regime) -> float:
+        """Give the loss that is tolerated in one regime, in the units of ``metric``."""
+        match metric:
+            case Metric.LOG_LOSS:
+                return self.log_loss_margin.of(regime)
+            case Metric.ACCURACY:
+                return self.accuracy_margin.of(regime)
+
+
+_WHOLE: Final[dict[str, tuple[int, int]]] = {
+    "blocks": (2, 64),
+    "days_min": (10, 10_000),
+    "rows_min": (1, 1_000_000),
+    "episodes_min": (1, 100),
+    "episode_gap_days": (1, 366),
+    "disagreement_days": (1, 1_000),
+    "refresh_days": (1, 3_650),
+}
+_REAL: Final[dict[str, tuple[float, float]]] = {
+    "alpha": (0.0001, 0.4),
+    "benefit_alpha": (0.000001, 0.4),
+    "accuracy_gain_max": (0.01, 1.0),
+    "disagreement_max": (0.0, 1.0),
+    "probability_min": (1e-12, 0.01),
+}
+_BY_REGIME: Final[dict[str, tuple[float, float]]] = {
+    "log_loss_margin": (0.0001, 1.0),
+    "accuracy_margin": (0.0001, 1.0),
+    "weights": (0.01, 100.0),
+}
+_LISTS: Final[dict[str, tuple[str, ...]]] = {
+    "safety_metrics": tuple(Metric),
+    "regimes_required": REGIMES,
+}
+
+
+def policy_named(name: str) -> Policy:
+    """Give one of the policies that ship: ``default``, ``strict`` or ``accuracy``.
+
+    >>> policy_named("strict").alpha
+    0.05
+    """
+    if name not in PRESETS:
+        raise PolicyInvalidError((_unknown("policy", name, tuple(PRESETS)),))
+    return PRESETS[name]
+
+
+def policy_from_mapping(mapping: Mapping[str, object]) -> Policy:
+    """Give the policy that ``mapping`` describes, such as a table read from TOML or JSON.
+
+    Keys are the fields of `Policy`; what is left out, also a single regime of a table, comes from the
+    preset named by ``base`` (``default`` if there is none). Without a ``name`` it is called ``own``.
+
+    Raises
+    ------
+    PolicyInvalidError
+        Naming every fault at once: unknown keys, wrong types, values out of range.
+
+    >>> policy_from_mapping({"alpha": 0.05, "weights": {"crash": 3}}).weights.crash
+    3.0
+    """
+    own = dict(mapping)
+    base_name = own.pop("base", DEFAULT.name)
+    known_base = isinstance(base_name, str) and base_name in PRESETS
+    base = PRESETS[str(base_name)] if known_base else DEFAULT
+    faults = [] if known_base else [_unknown("base", base_name, tuple(PRESETS))]
+    names = tuple(field.name for field in fields(Policy))
+    faults += [_unknown("key", key, names) for key in own if key not in names]
+    merged = base.as_mapping() | {"name": "own"}
+    for key in names:
+        if key in own:
+            merged[key] = _merged(key, merged[key], own[key], faults)
+    faults += _value_faults(merged)
+    if faults:
+        raise PolicyInvalidError(tuple(faults))
+    return _built(merged)
+
+
+def _merged(key: str, base: object, own: object, faults: list[str]) -> object:
+    if key not in _BY_REGIME or not isinstance(own, dict):
+        return own
+    faults += [_unknown(f"regime in {key}", regime, REGIMES) for regime in own if regime not in REGIMES]
+    return cast("dict[str, object]", base) | {str(k): v for k, v in own.items() if k in REGIMES}
+
+
+def _built(values: Mapping[str, object]) -> Policy:
+    plain = {key: _plain(key, value) for key, value in values.items()}
+    for key in _BY_REGIME:
+        plain[key] = ByRegime(**cast("dict[str, float]", plain[key]))
+    plain["metric"] = Metric(str(plain["metric"]))
+    plain["safety_metrics"] = tuple(Metric(each) for each in cast("list[str]", plain["safety_metrics"]))
+    plain["regimes_required"] = tuple(Regime(each) for each in cast("list[str]", plain["regimes_required"]))
+    return Policy(**plain)  # type: ignore[arg-type]  # every value was checked just before
+
+
+def _plain(key: str, value: object) -> object:
+    """Give the one form in which equal values are equal to the byte: 2 and 2.0 are one weight."""
+    if key in _REAL:
+        return float(cast("float", value))
+    if key in _BY_REGIME:
+        return {regime: float(number) for regime, number in cast("dict[str, float]", value).items()}
+    if key in _LISTS:
+        chosen = cast("tuple[str, ...]", value)
+        return [each.value for each in (*Metric, *REGIMES) if each in chosen]
+    return value
+
+
+def _value_faults(values: Mapping[str, object]) -> list[str]:
+    faults = [
+        _range_fault(key, values[key], limits, whole=key in _WHOLE)
+        for key, limits in (_WHOLE | _REAL).items()
+    ]
+    for key, limits in _BY_REGIME.items():
+        faults += _table_faults(key, values[key], limits)
+    faults += [_list_fault(key, values[key], allowed) for key, allowed in _LISTS.items()]
+    if values["metric"] not in tuple(Metric):
+        faults.append(_unknown("metric", values["metric"], tuple(Metric)))
+    if not isinstance(values["floor_required"], bool):
+        faults.append(f"floor_required = {values['floor_required']!r}: give true or false")
+    if not isinstance(values["name"], str) or not values["name"]:
+        faults.append(f"name = {values['name']!r}: give a word")
+    return [fault for fault in faults if fault] or _block_faults(values)
+
+
+def _range_fault(key: str, value: object, limits: tuple[float, float], *, whole: bool) -> str:
+    kinds = int if whole else (int, float)
+    if isinstance(value, kinds) and not isinstance(value, bool) and limits[0] <= value <= limits[1]:
+        return ""
+    return f"{key} = {value!r}: give a {'whole ' if whole else ''}number from {limits[0]:g} to {limits[1]:g}"
+
+
+def _table_faults(key: str, table: object, limits: tuple[float, float]) -> list[str]:
+    if not isinstance(table, dict):
+        return [f"{key} = {table!r}: give a table with a number for each regime"]
+    return [_range_fault(f"{key}.{regime}", table[regime], limits, whole=False) for regime in REGIMES]
+
+
+def _list_fault(key: str, value: object, allowed: tuple[str, ...]) -> str:
+    chosen = list(value) if isinstance(value, (list, tuple)) else []
+    if chosen and all(each in allowed for each in chosen) and len(set(chosen)) == len(chosen):
+        return ""
+    return f"{key} = {value!r}: give a list of one or more of {', '.join(allowed)}"
+
+
+def _block_faults(values: Mapping[str, object]) -> list[str]:
+    needed = DAYS_PER_BLOCK_MIN * cast("int", values["blocks"])
+    if cast("int", values["days_min"]) >= needed:
+        return []
+    fault = f"days_min = {values['days_min']}: {values['blocks']} blocks need {needed} days or more"
+    return [fault]
+
+
+def _unknown(what: str, given: object, allowed: tuple[str, ...]) -> str:
+    near = get_close_matches(str(given), allowed, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(allowed)}"
+    return f"unknown {what} {given!r}: {hint}"
+
+
+DEFAULT: Final = Policy(
+    name="default",
+    metric=Metric.LOG_LOSS,
+    safety_metrics=(Metric.LOG_LOSS, Metric.ACCURACY),
+    alpha=0.10,
+    blocks=8,
+    days_min=40,
+    rows_min=200,
+    episodes_min=2,
+    episode_gap_days=21,
+    log_loss_margin=ByRegime(
+        crash=0.03, recovery=0.02, high_volatility=0.02, normal=0.02, low_volatility=0.02
+    ),
+    accuracy_margin=ByRegime(
+        crash=0.03, recovery=0.05, high_volatility=0.03, normal=0.02, low_volatility=0.02
+    ),
+    floor_required=False,
+    regimes_required=(Regime.CRASH,),
+    weights=ByRegime(crash=2.0, recovery=1.5, high_volatility=1.0, normal=1.0, low_volatility=1.0),
+    benefit_alpha=0.05,
+    accuracy_gain_max=0.15,
+    disagreement_max=0.35,
+    disagreement_days=60,
+    refresh_days=90,
+    probability_min=1e-4,
+)
+"""Safety in log-loss and in accuracy, benefit in log-loss."""
+
+STRICT: Final = replace(
+    DEFAULT,
+    name="strict",
+    alpha=0.05,
+    log_loss_margin=ByRegime(
+        crash=0.02, recovery=0.01, high_volatility=0.01, normal=0.01, low_volatility=0.01
+    ),
+    floor_required=True,
+    regimes_required=REGIMES,
+)
+"""Half the level, about half the margins, floors proven, and all five regimes must PASS."""
+
+ACCURACY: Final = replace(DEFAULT, name="accuracy", metric=Metric.ACCURACY, safety_metrics=(Metric.ACCURACY,))
+"""Per-regime accuracy taken literally, for safety, benefit and floors; log-loss is only reported."""
+
+PRESETS: Final = {policy.name: policy for policy in (DEFAULT, STRICT, ACCURACY)}

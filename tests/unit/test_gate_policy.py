@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from regime.types import REGIMES, Regime
+from registry.policy import (
+    ACCURACY,
+    DEFAULT,
+    STRICT,
+    Metric,
+    PolicyInvalidError,
+    policy_from_mapping,
+    policy_named,
+)
+
+
+def faults_of(mapping: dict[str, object]) -> tuple[str, ...]:
+    with pytest.raises(PolicyInvalidError) as caught:
+        policy_from_mapping(mapping)
+    return caught.value.faults
+
+
+def test_the_default_margins_are_those_of_the_specification() -> None:
+    assert [DEFAULT.margin(Metric.LOG_LOSS, each) for each in REGIMES] == [0.03, 0.02, 0.02, 0.02, 0.02]
+    assert [DEFAULT.margin(Metric.ACCURACY, each) for each in REGIMES] == [0.03, 0.05, 0.03, 0.02, 0.02]
+    assert [DEFAULT.weights.of(each) for each in REGIMES] == [2.0, 1.5, 1.0, 1.0, 1.0]
+
+
+def test_presets_are_found_by_name() -> None:
+    assert (policy_named("default"), policy_named("strict"), policy_named("accuracy")) == (
+        DEFAULT,
+        STRICT,
+        ACCURACY,
+    )
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(PolicyInvalidError, match="did you mean strict"):
+        policy_named("stict")
+
+
+def test_the_presets_have_three_hashes() -> None:
+    assert len({DEFAULT.hash, STRICT.hash, ACCURACY.hash}) == 3
+
+
+def test_the_hash_does_not_depend_on_the_name_or_on_how_a_number_is_written() -> None:
+    same = policy_from_mapping({"name": "mine", "weights": {"crash": 2}, "accuracy_gain_max": 0.150})
+    assert (same.name, same.hash) == ("mine", DEFAULT.hash)
+    assert policy_from_mapping({"safety_metrics": ["accuracy", "log_loss"]}).hash == DEFAULT.hash
+
+
+def test_the_hash_changes_with_every_single_number() -> None:
+    changes: list[dict[str, object]] = [
+        {"metric": "accuracy"},
+        {"safety_metrics": ["log_loss"]},
+        {"alpha": 0.11},
+        {"blocks": 7},
+        {"days_min": 41},
+        {"rows_min": 201},
+        {"episodes_min": 3},
+        {"episode_gap_days": 22},
+        {"log_loss_margin": {"crash": 0.031}},
+        {"accuracy_margin": {"normal": 0.021}},
+        {"floor_required": True},
+        {"regimes_required": ["crash", "recovery"]},
+        {"weights": {"low_volatility": 0.8}},
+        {"benefit_alpha": 0.04},
+        {"accuracy_gain_max": 0.16},
+        {"disagreement_max": 0.3},
+        {"disagreement_days": 61},
+        {"refresh_days": 91},
+        {"probability_min": 0.001},
+    ]
+    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 20
+
+
+def test_a_policy_survives_json() -> None:
+    assert policy_from_mapping(json.loads(json.dumps(STRICT.as_mapping()))) == STRICT
+
+
+def test_what_is_left_out_comes_from_the_base() -> None:
+    policy = policy_from_mapping({"base": "strict", "log_loss_margin": {"crash": 0.05}})
+    assert (policy.name, policy.alpha, policy.regimes_required) == ("own", 0.05, REGIMES)
+    assert policy.log_loss_margin.of(Regime.CRASH) == 0.05
+    assert policy.log_loss_margin.of(Regime.NORMAL) == 0.01
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    faults = faults_of(
+        {
+            "alhpa": 0.1,
+            "base": "lenient",
+            "blocks": 8.0,
+            "rows_min": True,
+            "refresh_days": 0,
+            "alpha": float("nan"),
+            "metric": "brier",
+            "floor_required": "yes",
+            "name": "",
+            "weights": {"crash": "2", "panic": 1.0},
+            "accuracy_margin": 0.03,
+            "regimes_required": ["unknown"],
+            "safety_metrics": [],
+        }
+    )
+    assert [fault.split(":")[0] for fault in faults] == [
+        "unknown base 'lenient'",
+        "unknown key 'alhpa'",
+        "unknown regime in weights 'panic'",
+        "blocks = 8.0",
+        "rows_min = True",
+        "refresh_days = 0",
+        "alpha = nan",
+        "accuracy_margin = 0.03",
+        "weights.crash = '2'",
+        "safety_metrics = []",
+        "regimes_required = ['unknown']",
+        "unknown metric 'brier'",
+        "floor_required = 'yes'",
+        "name = ''",
+    ]
+
+
+def test_a_fault_names_the_key_the_value_and_what_is_allowed() -> None:
+    assert faults_of({"refresh_days": -1}) == ("refresh_days = -1: give a whole number from 1 to 3650",)
+    assert faults_of({"alhpa": 0.1}) == ("unknown key 'alhpa': did you mean alpha?",)
+
+
+def test_a_block_holds_a_week_or_more() -> None:
+    assert faults_of({"days_min": 39}) == ("days_min = 39: 8 blocks need 40 days or more",)
+    assert policy_from_mapping({"days_min": 20, "blocks": 4}).blocks == 4
+
+
+def test_a_policy_cannot_be_made_with_a_wrong_number() -> None:
+    with pytest.raises(PolicyInvalidError, match=r"alpha = 0\.9"):
+        replace(DEFAULT, alpha=0.9)
