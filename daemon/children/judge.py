@@ -1,0 +1,171 @@
+"""Judges a candidate against the champion, in a process in which nothing of it was loaded before.
+
+Result: ``{"verdict", "reason", "champion"}``; the whole report is in the registry.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from daemon.children.champion import golden_reproduces, load_version
+from daemon.children.data import settings_of
+from daemon.children.speech import main_of
+from daemon.children.stored import CANDIDATE, PRIOR, evidence_of_bytes
+from daemon.layout import Layout
+from regime.features import catalogue_hash
+from registry.errors import RegistryError
+from registry.evidence import Evidence
+from registry.gate import Candidate, Invariants, Kind, Ledger, judge
+from registry.policy import policy_named
+from registry.store import Registry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from registry.types import ModelVersion
+
+ACTOR: Final = "gate"
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Judge one version and keep the report."""
+    now = datetime.fromisoformat(job["now"])
+    policy = policy_named(settings_of(job).gate.policy)
+    with Registry.open(Layout(Path(job["root"])).registry) as registry:
+        version, champion = registry.version(job["version"]), registry.champion()
+        report = judge(
+            _candidate(registry, version, now),
+            None if champion is None else _known(champion, now),
+            _evidence(registry, version, champion),
+            policy,
+            _ledger(registry, champion),
+        )
+        registry.store_report(
+            version.name, report.to_json(), actor=ACTOR, at=now, key=_key(version, champion, now)
+        )
+    return {
+        "verdict": report.verdict.value,
+        "reason": report.reason,
+        "champion": None if champion is None else champion.name,
+    }
+
+
+def _key(version: ModelVersion, champion: ModelVersion | None, now: datetime) -> str:
+    """Name the judgement, so that the same one is stored once."""
+    return f"judge:{version.name}:{champion.name if champion else 'none'}:{now.isoformat()}"
+
+
+def _known(version: ModelVersion, now: datetime) -> Candidate:
+    return Candidate(
+        version=version.name,
+        recipe_hash=version.manifest.recipe_hash,
+        age_days=(now - version.manifest.created_at).days,
+        invariants=None,
+    )
+
+
+def _candidate(registry: Registry, version: ModelVersion, now: datetime) -> Candidate:
+    known = _known(version, now)
+    return Candidate(
+        version=known.version,
+        recipe_hash=known.recipe_hash,
+        age_days=known.age_days,
+        invariants=_invariants(registry, version),
+    )
+
+
+def _invariants(registry: Registry, version: ModelVersion) -> Invariants:
+    """Check the artifacts by using them; what cannot be loaded fails every check that needs it."""
+    try:
+        loaded = load_version(registry, version)
+        reproduces = golden_reproduces(registry, loaded)
+    except RegistryError:
+        loads = reproduces = False
+    else:
+        loads = True
+    return Invariants(
+        artifact_hash_matches=loads,
+        loads_in_fresh_process=loads,
+        golden_predictions_reproduce=reproduces,
+        probabilities_valid=reproduces,
+        feature_hash_matches=version.manifest.feature_hash == catalogue_hash(),
+    )
+
+
+def _evidence(registry: Registry, version: ModelVersion, champion: ModelVersion | None) -> Evidence | None:
+    """Give the rows that both predicted out of sample; ``None`` if there are none to compare."""
+    own = _stored(registry, version)
+    classes = version.manifest.classes
+    if champion is None:
+        return _rows(own, np.arange(len(own["truth"])), classes, None)
+    if champion.manifest.target != version.manifest.target:
+        return None
+    other = _stored(registry, champion)
+    own_at, other_at = _common(own, other)
+    return _rows(own, own_at, classes, _proba(other, CANDIDATE, classes)[other_at])
+
+
+def _stored(registry: Registry, version: ModelVersion) -> dict[str, NDArray[Any]]:
+    return evidence_of_bytes(registry.get_blob(registry.artifacts(version.name)["evidence"].sha256))
+
+
+def _common(
+    own: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the positions of the (date, symbol) rows with the same outcome in both."""
+    places = {
+        (day, symbol): at for at, (day, symbol) in enumerate(zip(other["date"], other["symbol"], strict=True))
+    }
+    pairs = [
+        (at, place)
+        for at, key in enumerate(zip(own["date"], own["symbol"], strict=True))
+        if (place := places.get(key)) is not None and own["truth"][at] == other["truth"][place]
+    ]
+    found = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _proba(columns: dict[str, NDArray[Any]], title: str, classes: tuple[str, ...]) -> NDArray[np.float64]:
+    return np.column_stack([columns[f"{title}_{name}"] for name in classes])
+
+
+def _rows(
+    own: dict[str, NDArray[Any]],
+    at: NDArray[np.intp],
+    classes: tuple[str, ...],
+    champion: NDArray[np.float64] | None,
+) -> Evidence:
+    return Evidence(
+        date=own["date"][at],
+        symbol=own["symbol"][at],
+        regime=own["regime"][at],
+        truth=own["truth"][at],
+        candidate=_proba(own, CANDIDATE, classes)[at],
+        champion=champion,
+        prior=_proba(own, PRIOR, classes)[at],
+        classes=classes,
+    )
+
+
+def _ledger(registry: Registry, champion: ModelVersion | None) -> Ledger:
+    """Count the changes that were already judged against the same champion."""
+    if champion is None:
+        return Ledger()
+    reports = [registry.report(version.name) for version in registry.versions()]
+    return Ledger(
+        judged_before=sum(
+            report is not None
+            and report.get("champion") == champion.name
+            and report.get("kind") == Kind.CHANGE.value
+            for report in reports
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(run))

@@ -1,0 +1,135 @@
+"""Drift monitors of a version: their references, made when it is trained, and their states since."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from regime.drift import (
+    AlarmState,
+    FeatureDrift,
+    FeatureRange,
+    RegimeMix,
+    aggregate_day,
+    feature_days,
+    raise_alarms,
+    regime_days,
+)
+from regime.drift.online import AggregateDrift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from daemon.children.data import Market
+    from regime.drift import AggregateDay, Alarm, Reading
+    from regime.training_set import TrainingSet
+    from regime.types import Bars, FeatureTable, RegimeSeries
+
+PREFIX: Final = "drift_"
+ALARMS: Final = "alarms"
+SEED: Final = 20240106
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Readings of new days, the alarms they raise, and the states to go on from."""
+
+    readings: tuple[Reading, ...]
+    alarms: tuple[Alarm, ...]
+    states: Mapping[str, str]
+
+
+def _monitors() -> tuple[Any, ...]:
+    """Give the monitors; each takes days of its own kind, see ``_days``."""
+    return FeatureRange(), FeatureDrift(), RegimeMix(), AggregateDrift()
+
+
+def drift_references(market: Market, rows: TrainingSet, features: FeatureTable) -> dict[str, bytes]:
+    """Fit every monitor on the days that a version was trained on."""
+    trained = (features.date >= rows.date[0]) & (features.date <= rows.date[-1])
+    days = _days(_table_of(features, trained), _labels_through(market.labels, rows.date[-1]), market.bars)
+    generator = np.random.default_rng(SEED)
+    return {
+        PREFIX + monitor.name: monitor.fit(days[monitor.name], generator).to_bytes()
+        for monitor in _monitors()
+    }
+
+
+def update_drift(
+    market: Market,
+    references: Mapping[str, bytes],
+    states: Mapping[str, str],
+    features: FeatureTable,
+    trained_to: date,
+) -> Drift:
+    """Show the monitors every day that they have not seen.
+
+    A monitor with a new reference first sees the last days that it was trained on, to fill its window;
+    what it says of those is no news and left out.
+    """
+    days = _days(features, market.labels, market.bars)
+    readings: list[Reading] = []
+    kept: dict[str, str] = {}
+    for monitor in _monitors():
+        reference = monitor.load_reference(references[PREFIX + monitor.name])
+        state = None
+        if monitor.name in states:
+            state = monitor.load_state(base64.b64decode(states[monitor.name]))
+        if state is None or state.reference_id != reference.identity:
+            state = monitor.start(reference)
+        for day in days[monitor.name]:
+            if state.date is None or day.date > state.date:
+                state, reading = monitor.update(reference, state, day)
+                if day.date > trained_to:
+                    readings.append(reading)
+        kept[monitor.name] = base64.b64encode(state.to_bytes()).decode()
+    before = AlarmState.from_bytes(base64.b64decode(states[ALARMS])) if ALARMS in states else AlarmState()
+    after, alarms = raise_alarms(before, readings)
+    kept[ALARMS] = base64.b64encode(after.to_bytes()).decode()
+    return Drift(readings=tuple(readings), alarms=alarms, states=kept)
+
+
+def _days(features: FeatureTable, labels: RegimeSeries, bars: Bars) -> dict[str, Any]:
+    of_features = tuple(feature_days(features, labels))
+    return {
+        FeatureRange().name: of_features,
+        FeatureDrift().name: of_features,
+        RegimeMix().name: regime_days(labels),
+        AggregateDrift().name: _aggregates(features, bars),
+    }
+
+
+def _aggregates(features: FeatureTable, bars: Bars) -> tuple[AggregateDay, ...]:
+    change = bars.close[1:] / bars.close[:-1] - 1
+    returns = np.append(np.nan, np.where(bars.symbol[1:] == bars.symbol[:-1], change, np.nan))
+    found = []
+    for day in np.unique(features.date):
+        values = features.values[features.date == day]
+        found.append(aggregate_day(day.item(), returns[bars.date == day], values))
+    return tuple(found)
+
+
+def _table_of(features: FeatureTable, kept: np.ndarray[Any, Any]) -> FeatureTable:
+    return type(features)(
+        symbol=features.symbol[kept],
+        date=features.date[kept],
+        names=features.names,
+        values=features.values[kept],
+        catalogue_hash=features.catalogue_hash,
+    )
+
+
+def _labels_through(labels: RegimeSeries, last: np.datetime64) -> RegimeSeries:
+    count = int(np.searchsorted(labels.date, last, side="right"))
+    return type(labels)(
+        labeler=labels.labeler,
+        date=labels.date[:count],
+        regime=labels.regime[:count],
+        reason=labels.reason[:count],
+        pending=labels.pending[:count],
+        provisional=labels.provisional[:count],
+    )

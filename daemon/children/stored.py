@@ -1,0 +1,67 @@
+"""Evidence and golden predictions as bytes: parquet and npz, neither of which can carry code."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from regime.models.ensemble import MeanEnsemble
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regime.predictions import Predictions
+    from regime.training import TrainingResult
+    from regime.training_set import TrainingSet
+
+GOLDEN_ROWS: Final = 64
+CANDIDATE: Final = "candidate"
+PRIOR: Final = "prior"
+
+
+def golden_bytes(rows: TrainingSet, result: TrainingResult) -> bytes:
+    """Give rows spread over the history with the ensemble's probabilities of them."""
+    at = np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(np.intp)
+    X = rows.X[at]
+    ensemble = MeanEnsemble(members=tuple(result.models[name] for name in sorted(result.models)))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, X=X, proba=ensemble.predict_proba(X))
+    return buffer.getvalue()
+
+
+def golden_of_bytes(content: bytes) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Give the golden rows and their probabilities."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return stored["X"], stored["proba"]
+
+
+def evidence_bytes(predictions: Predictions) -> bytes:
+    """Give out-of-fold predictions of the ensemble and the regime prior as a parquet file."""
+    columns: dict[str, object] = {
+        "date": predictions.date.astype("datetime64[D]"),
+        "symbol": pa.array(predictions.symbol.tolist()),
+        "regime": pa.array(predictions.regime.tolist()),
+        "fold": pa.array(predictions.fold.tolist()),
+        "truth": predictions.truth,
+    }
+    for title, proba in ((CANDIDATE, predictions.ensemble), (PRIOR, predictions.baselines["regime_prior"])):
+        for column, name in enumerate(predictions.classes):
+            columns[f"{title}_{name}"] = proba[:, column]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink, compression="zstd", write_page_checksum=True)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def evidence_of_bytes(content: bytes) -> dict[str, NDArray[np.generic]]:
+    """Give the columns of stored evidence."""
+    table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    for name in ("symbol", "regime", "fold"):
+        columns[name] = columns[name].astype(str)
+    columns["date"] = columns["date"].astype("datetime64[D]")
+    return columns

@@ -1,0 +1,191 @@
+"""A training run: rows, walk-forward, final fit, drift references, and a version in the registry.
+
+Result: ``{"version": name, "members": count, "failed": [model, ...]}``. A run that was killed after it had
+registered its version finds it by its key and is done.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import joblib
+
+from daemon.children.data import first_market, settings_of
+from daemon.children.references import drift_references
+from daemon.children.speech import die_with_parent, main_of, say_progress
+from daemon.children.stored import evidence_bytes, golden_bytes
+from daemon.layout import Layout
+from regime.features import catalogue_hash
+from regime.fit_jobs import run_in_order
+from regime.models.ensemble import ENSEMBLE
+from regime.targets import compute_targets, target_named
+from regime.training import TrainingSettings, train
+from regime.training_set import TrainingSet, build_training_set
+from regime.types import REGIMES
+from regime.validation import WalkForward
+from registry.formats import dump_model
+from registry.store import Registry
+from registry.types import Manifest, Member, MemberStatus, canonical_json, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from daemon.settings import Settings
+    from regime.fit_jobs import FitJob, FitResult
+    from regime.training import TrainingResult
+    from regime.training_set import TrainingSetAccount
+
+PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "lightgbm", "river", "skops")
+REGIME_PRIOR: Final = "regime_prior"
+SCORECARDS: Final = "scorecards"
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Train a candidate and register it."""
+    layout = Layout(Path(job["root"]))
+    key = f"train:{job['run']}"
+    with Registry.open(layout.registry) as registry:
+        known = next((version for version in registry.versions() if version.key == key), None)
+    if known is not None:
+        members = known.manifest.members
+        return _result(known.name, {name: member.status for name, member in members.items()})
+    settings = settings_of(job)
+    say_progress(0, 0, "computing features")
+    market = first_market(job["root"], job["data_version"], settings)
+    features = market.features()
+    targets = compute_targets(market.bars, target_named(settings.training.target))
+    rows, account = build_training_set(
+        features, market.bars, targets, market.labels, feature_hash=catalogue_hash()
+    )
+    with _executor(settings, layout.run(job["run"]) / "scratch") as execute:
+        result = train(
+            rows,
+            training_settings(settings),
+            execute=execute,
+            report=lambda progress: say_progress(progress.done, progress.total, progress.what),
+        )
+    manifest, artifacts = _version(job, settings, rows, result)
+    artifacts |= drift_references(market, rows, features)
+    with Registry.open(layout.registry) as registry:
+        version = registry.register(
+            manifest, artifacts, _scorecard(result, account), key=key, at=manifest.created_at
+        )
+    return _result(version.name, {name: member.status for name, member in manifest.members.items()})
+
+
+def _result(version: str, statuses: Mapping[str, MemberStatus]) -> dict[str, Any]:
+    failed = [name for name, status in statuses.items() if status is MemberStatus.FAILED]
+    return {"version": version, "members": len(statuses) - len(failed), "failed": failed}
+
+
+def training_settings(settings: Settings) -> TrainingSettings:
+    """Give the recipe that the configuration asks for."""
+    asked = settings.training
+    return TrainingSettings(
+        models=asked.models,
+        weights=asked.weights,
+        walk_forward=WalkForward(
+            fold_years=asked.fold_years,
+            train_years_min=asked.train_years_min,
+            embargo_days=asked.embargo_days,
+        ),
+        quorum=asked.quorum,
+        seed=asked.seed,
+    )
+
+
+class _executor:  # noqa: N801 - used like a function, as context managers are
+    """Runs fits in order, or side by side in processes that die with this one."""
+
+    def __init__(self, settings: Settings, scratch: Path) -> None:
+        self._processes = settings.training.processes
+        self._scratch = scratch
+
+    def __enter__(self) -> Callable[[Iterable[FitJob]], Iterator[FitResult]]:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
+        return run_in_order if self._processes == 1 else self._side_by_side
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _side_by_side(self, jobs: Iterable[FitJob]) -> Iterator[FitResult]:
+        parallel = joblib.Parallel(
+            n_jobs=self._processes, return_as="generator_unordered", temp_folder=str(self._scratch)
+        )
+        results: Iterator[FitResult] = parallel(joblib.delayed(_run_mortally)(job) for job in jobs)
+        return results
+
+
+def _run_mortally(job: FitJob) -> FitResult:
+    die_with_parent()
+    return job.run()
+
+
+def _version(
+    job: dict[str, Any],
+    settings: Settings,
+    rows: TrainingSet,
+    result: TrainingResult,
+) -> tuple[Manifest, dict[str, bytes]]:
+    members: dict[str, Member] = {}
+    artifacts: dict[str, bytes] = {}
+    for name in settings.training.models:
+        if name in result.models:
+            artifact = dump_model(result.models[name].parts())
+            members[name] = Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
+            artifacts[name] = artifact.content
+        else:
+            reasons = [failure.sentence for failure in result.failures if failure.model == name]
+            members[name] = Member(status=MemberStatus.FAILED, reason="; ".join(reasons))
+    artifacts["golden"] = golden_bytes(rows, result)
+    artifacts["evidence"] = evidence_bytes(result.predictions)
+    cards = {name: card.to_json() for name, card in result.scorecards.items()}
+    artifacts[SCORECARDS] = canonical_json(cards).encode()
+    recipe = asdict(settings.training)
+    manifest = Manifest(
+        run_id=job["run"],
+        recipe_hash=result.recipe_hash,
+        data_hash=result.data_hash,
+        data_version=str(job["data_version"]),
+        feature_names=rows.feature_names,
+        feature_hash=rows.feature_hash,
+        target=asdict(rows.target),
+        classes=rows.target.classes,
+        settings=recipe,
+        settings_hash=sha256_of(canonical_json(recipe)),
+        seed=settings.training.seed,
+        trained_from=rows.date[0].item(),
+        trained_to=rows.date[-1].item(),
+        trained_rows=len(rows),
+        packages={name: package_version(name) for name in PACKAGES},
+        members=members,
+        created_at=datetime.fromisoformat(job["opened_at"]),
+    )
+    return manifest, artifacts
+
+
+def _scorecard(result: TrainingResult, account: TrainingSetAccount) -> dict[str, object]:
+    """Give what people look at first; the scorecards of all members are an artifact."""
+    card = result.scorecards[ENSEMBLE]
+    return {
+        "skill": {regime.value: card.skill(regime, REGIME_PRIOR) for regime in REGIMES},
+        "overall_skill": card.skill(None, REGIME_PRIOR),
+        "account": asdict(account),
+        "folds": [_fold(fold) for fold in result.account],
+        "failures": [asdict(failure) for failure in result.failures],
+    }
+
+
+def _fold(account: Any) -> dict[str, object]:
+    return asdict(account)
+
+
+if __name__ == "__main__":
+    sys.exit(main_of(run))

@@ -1,0 +1,43 @@
+"""What can go wrong in the runtime; the class says the condition, the sentence names the remedy."""
+
+from __future__ import annotations
+
+
+class DaemonError(Exception):
+    """Base of every error raised in ``daemon``."""
+
+
+class SettingsInvalidError(DaemonError):
+    """The configuration has one or more faults, all of them listed."""
+
+    def __init__(self, source: str, faults: tuple[str, ...]) -> None:
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__(
+            f"{source} has {len(faults)} {noun}; correct them and run the command again:{listed}"
+        )
+        self.faults = faults
+
+
+class UsageError(DaemonError):
+    """A command was given something that does not exist or cannot be; exit code 2."""
+
+
+class AlreadyRunningError(DaemonError):
+    """Another daemon holds the lock of this directory."""
+
+
+class JournalError(DaemonError):
+    """The journal cannot be used as it is."""
+
+
+class JournalTooNewError(JournalError):
+    """The journal was written by a newer regimed; a downgrade is refused."""
+
+
+class ChildFailedError(DaemonError):
+    """A child process ended without a usable result."""
+
+
+class DiskFullError(DaemonError):
+    """There is no room to write; the daemon waits and tries again."""

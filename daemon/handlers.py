@@ -1,0 +1,52 @@
+"""What the daemon does, as tables: who handles which message, who completes what a child did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from daemon.messages import (
+    BarsArrived,
+    CandidateJudged,
+    CandidateRegistered,
+    FeedPollDue,
+    FileArrived,
+    Message,
+    RetrainDue,
+    ScoringDue,
+    TrainingDue,
+)
+from daemon.poll_feeds import poll_feed, take_feed_news
+from daemon.relabel import relabel
+from daemon.retrain import abandon_run, act_on_verdict, close_run, judge, note_verdict, open_run, train
+from daemon.score_day import score_day, store_scores
+from daemon.take_in import take_in_file, take_in_parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.records import ChildEnd, ChildJob, Outcome
+    from daemon.tools import Tools
+
+    Handler = Callable[[Any, Tools], Outcome | ChildJob]
+    Completion = Callable[[Any, ChildEnd, Tools], Outcome]
+    Abandonment = Callable[[Any, str], Outcome]
+
+HANDLERS: Final[dict[type[Message], Handler]] = {
+    FileArrived: take_in_file,
+    BarsArrived: relabel,
+    ScoringDue: score_day,
+    FeedPollDue: poll_feed,
+    RetrainDue: open_run,
+    TrainingDue: train,
+    CandidateRegistered: judge,
+    CandidateJudged: act_on_verdict,
+}
+COMPLETIONS: Final[dict[type[Message], Completion]] = {
+    FileArrived: take_in_parsed,
+    ScoringDue: store_scores,
+    FeedPollDue: take_feed_news,
+    TrainingDue: close_run,
+    CandidateRegistered: note_verdict,
+}
+ABANDONMENTS: Final[dict[type[Message], Abandonment]] = {TrainingDue: abandon_run}
+"""What has to be put right when a message becomes a dead letter."""

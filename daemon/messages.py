@@ -1,0 +1,158 @@
+"""Everything that happens, as frozen messages.
+
+A message is named by its ``kind`` (never by an import path), is stored as JSON, and has a unique ``key``:
+a message whose key the journal already holds is not appended again, which is what makes a second
+sighting of a file or a second tick of the schedule harmless. Days are ISO dates, times ISO UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from daemon.errors import JournalError
+
+
+class Lane(StrEnum):
+    """Where a message is worked on: in the loop itself, or in a child process of one kind at a time."""
+
+    LOOP = "loop"
+    SCORE = "score"
+    TRAIN = "train"
+    FEED = "feed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Base of all messages."""
+
+    key_template: ClassVar[str]
+    lane: ClassVar[Lane] = Lane.LOOP
+
+    @property
+    def key(self) -> str:
+        """Name the happening uniquely."""
+        return self.key_template.format(**asdict(self))
+
+    def to_json(self) -> str:
+        """Give the fields as canonical JSON."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileArrived(Message):
+    """A whole file was copied to staging under its sha256."""
+
+    key_template: ClassVar[str] = "file:{sha256}"
+    sha256: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsArrived(Message):
+    """Bars of a file were stored as ``data_version``; ``first_day`` is the first that is new or differs."""
+
+    key_template: ClassVar[str] = "bars:{data_version}"
+    data_version: int
+    symbols: tuple[str, ...]
+    first_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringDue(Message):
+    """Predictions and drift readings are due for a data version and champion."""
+
+    key_template: ClassVar[str] = "score:{data_version}:{champion}"
+    lane: ClassVar[Lane] = Lane.SCORE
+    data_version: int
+    champion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainDue(Message):
+    """A retrain is due by schedule or by hand; ``period`` names the slot."""
+
+    key_template: ClassVar[str] = "retrain:{trigger}:{period}"
+    trigger: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingDue(Message):
+    """A run was opened and its child process is to be started."""
+
+    key_template: ClassVar[str] = "train:{run_id}"
+    lane: ClassVar[Lane] = Lane.TRAIN
+    run_id: str
+    data_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRegistered(Message):
+    """A run put a version into the registry, which is to be judged."""
+
+    key_template: ClassVar[str] = "judge:{version}"
+    lane: ClassVar[Lane] = Lane.TRAIN
+    run_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateJudged(Message):
+    """The gate has spoken about a version; ``champion`` is whom it was compared with."""
+
+    key_template: ClassVar[str] = "judged:{version}"
+    version: str
+    champion: str | None
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPollDue(Message):
+    """A feed is to be asked for news; ``slot`` is the time that made it due."""
+
+    key_template: ClassVar[str] = "poll:{feed}:{slot}"
+    lane: ClassVar[Lane] = Lane.FEED
+    feed: str
+    slot: str
+
+
+KINDS: Final[dict[str, type[Message]]] = {
+    "file_arrived": FileArrived,
+    "bars_arrived": BarsArrived,
+    "scoring_due": ScoringDue,
+    "retrain_due": RetrainDue,
+    "training_due": TrainingDue,
+    "candidate_registered": CandidateRegistered,
+    "candidate_judged": CandidateJudged,
+    "feed_poll_due": FeedPollDue,
+}
+_NAMES: Final = {kind: name for name, kind in KINDS.items()}
+
+
+def kind_of(message: Message) -> str:
+    """Give the stored name of a message's class."""
+    return _NAMES[type(message)]
+
+
+def message_of(kind: str, body: str) -> Message:
+    """Rebuild a message from its stored name and JSON.
+
+    >>> due = RetrainDue(trigger="manual", period="2024-01-06T21:00:00+00:00")
+    >>> message_of(kind_of(due), due.to_json()) == due
+    True
+    """
+    try:
+        values: dict[str, object] = json.loads(body)
+        return KINDS[kind](
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise JournalError(
+            f"the journal holds a message of kind {kind!r} that this regimed cannot read ({error});"
+            " it was written by another version: install that one, or move the state folder aside"
+        ) from error

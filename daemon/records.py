@@ -1,0 +1,177 @@
+"""What a handler gives back: data, not effects.
+
+A handler reads what it needs and returns an ``Outcome``; the journal applies its records, events and
+follow-up messages in the one transaction that also marks the message as done. So a handler can be
+read and tested as a function, and an effect happens exactly once or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daemon.messages import Message
+    from daemon.stored_label import StoredLabel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something a person or an alert rule may read; the name is one of ``events.toml``."""
+
+    name: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTaken:
+    """A file was parsed and its bars stored, or held nothing new."""
+
+    sha256: str
+    name: str
+    size_bytes: int
+    format: str
+    symbols: tuple[str, ...]
+    rows: int
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileQuarantined:
+    """A file was refused; nothing of it was stored."""
+
+    sha256: str
+    name: str
+    size_bytes: int
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStored:
+    """A part file of bars becomes visible as ``data_version``."""
+
+    data_version: int
+    part: str
+    symbols: tuple[str, ...]
+    rows: int
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsStored:
+    """The labels of one market that are new or differ, and the labeler's state after the last day."""
+
+    market: str
+    labeler: str
+    data_version: int
+    labels: tuple[StoredLabel, ...]
+    through_day: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOpened:
+    """A training run exists from here on."""
+
+    run_id: str
+    job: str
+    trigger: str
+    period: str
+    data_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunClosed:
+    """A run ended: ``succeeded`` with a version, or ``failed`` with the reason."""
+
+    run_id: str
+    outcome: str
+    reason: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPrediction:
+    """Class probabilities of one symbol for one day, made before the outcome is known."""
+
+    version: str
+    symbol: str
+    day: str
+    regime: str
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReading:
+    """What a drift monitor saw on one day; ``None`` is not known."""
+
+    monitor: str
+    reference: str
+    day: str
+    level: str
+    statistic: float | None
+    threshold: float | None
+    effective_n: float | None
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayScored:
+    """Predictions and drift readings of a data version, and the monitors' states as base64 text."""
+
+    data_version: int
+    predictions: tuple[StoredPrediction, ...]
+    readings: tuple[StoredReading, ...]
+    states: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPolled:
+    """A feed was asked: its cursor, the last day it has, what went wrong, and whether it has gone stale."""
+
+    feed: str
+    cursor: str | None
+    last_day: str | None
+    error: str | None
+    is_stale: bool
+
+
+Record = (
+    FileTaken | FileQuarantined | PartStored | LabelsStored | RunOpened | RunClosed | DayScored | FeedPolled
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Everything that follows from a message, applied in one transaction."""
+
+    records: tuple[Record, ...] = ()
+    events: tuple[Event, ...] = ()
+    follow_ups: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildJob:
+    """Work for a child process: a module of ``daemon.children``, its job as JSON, its limits.
+
+    The child reads the job on standard input and prints one JSON object per line: progress lines
+    ``{"progress": [done, total, what]}`` and last its result ``{"result": {...}}``.
+    """
+
+    module: str
+    job: Mapping[str, object]
+    time_limit_s: float
+    memory_limit_mib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildEnd:
+    """How a child ended: with a result, or with the reason why there is none."""
+
+    result: Mapping[str, object] | None
+    reason: str | None

@@ -1,0 +1,156 @@
+"""A retrain is due, ran, was judged, and perhaps promoted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from daemon.configuration import values_of
+from daemon.errors import ChildFailedError
+from daemon.messages import CandidateJudged, CandidateRegistered, RetrainDue, TrainingDue
+from daemon.records import ChildEnd, ChildJob, Event, Outcome, RunClosed, RunOpened
+from daemon.relabel import scoring_due
+from registry.errors import AliasConflictError
+
+if TYPE_CHECKING:
+    from daemon.adapters.ledger import StoredRun
+    from daemon.tools import Tools
+
+JOB: Final = "retrain"
+ACTOR: Final = "gate"
+PROMOTING_VERDICTS: Final = frozenset({"PROMOTE", "BOOTSTRAP"})
+JUDGE_TIME_LIMIT_S: Final = 600.0
+
+
+def open_run(message: RetrainDue, tools: Tools) -> Outcome:
+    """Open a run on the data of now; without any bars it fails at once, and says so."""
+    run_id = f"r{len(tools.ledger.runs()) + 1}"
+    data_version = tools.ledger.data_version()
+    opened = RunOpened(
+        run_id=run_id,
+        job=JOB,
+        trigger=message.trigger,
+        period=message.period,
+        data_version=data_version,
+    )
+    fields = {
+        "run": run_id,
+        "trigger": message.trigger,
+        "period": message.period,
+        "data_version": data_version,
+    }
+    started = Event(name="retrain.started", fields=fields)
+    if data_version == 0:
+        failed = _failed(run_id, "there are no bars yet; drop price files into inbox/")
+        return Outcome(records=(opened, *failed.records), events=(started, *failed.events))
+    return Outcome(
+        records=(opened,),
+        events=(started,),
+        follow_ups=(TrainingDue(run_id=run_id, data_version=data_version),),
+    )
+
+
+def train(message: TrainingDue, tools: Tools) -> ChildJob:
+    """Train in a child process, on a snapshot."""
+    settings = tools.settings.training
+    tools.layout.run(message.run_id).mkdir(parents=True, exist_ok=True)
+    return ChildJob(
+        module="daemon.children.train",
+        job={
+            "root": str(tools.layout.root),
+            "settings": values_of(tools.settings),
+            "run": message.run_id,
+            "data_version": message.data_version,
+            "opened_at": _run(message.run_id, tools).opened_at,
+        },
+        time_limit_s=settings.time_limit_s,
+        memory_limit_mib=settings.memory_limit_mib,
+    )
+
+
+def close_run(message: TrainingDue, end: ChildEnd, _tools: Tools) -> Outcome:
+    """Close a run: with a version that is to be judged, or as failed with its reason."""
+    if end.result is None:
+        return _failed(message.run_id, str(end.reason))
+    version = str(end.result["version"])
+    fields = {
+        "run": message.run_id,
+        "version": version,
+        "members": end.result["members"],
+        "failed": end.result["failed"],
+    }
+    return Outcome(
+        records=(RunClosed(run_id=message.run_id, outcome="succeeded", reason="", version=version),),
+        events=(Event(name="retrain.succeeded", fields=fields),),
+        follow_ups=(CandidateRegistered(run_id=message.run_id, version=version),),
+    )
+
+
+def abandon_run(message: TrainingDue, error: str) -> Outcome:
+    """Close a run whose child could not even be started."""
+    return _failed(message.run_id, error)
+
+
+def _failed(run_id: str, reason: str) -> Outcome:
+    return Outcome(
+        records=(RunClosed(run_id=run_id, outcome="failed", reason=reason, version=None),),
+        events=(Event(name="retrain.failed", fields={"run": run_id, "reason": reason}),),
+    )
+
+
+def _run(run_id: str, tools: Tools) -> StoredRun:
+    return next(run for run in tools.ledger.runs() if run.id == run_id)
+
+
+def judge(message: CandidateRegistered, tools: Tools) -> ChildJob:
+    """Judge a candidate in a fresh process, which also proves that its artifacts load there.
+
+    It is judged as of the end of its run, so that judging it again after a crash is no second report.
+    """
+    return ChildJob(
+        module="daemon.children.judge",
+        job={
+            "root": str(tools.layout.root),
+            "settings": values_of(tools.settings),
+            "version": message.version,
+            "now": _run(message.run_id, tools).finished_at,
+        },
+        time_limit_s=JUDGE_TIME_LIMIT_S,
+        memory_limit_mib=tools.settings.training.memory_limit_mib,
+    )
+
+
+def note_verdict(message: CandidateRegistered, end: ChildEnd, _tools: Tools) -> Outcome:
+    """Pass the verdict on; a judge that failed is tried again."""
+    if end.result is None:
+        raise ChildFailedError(f"{message.version} could not be judged: {end.reason}")
+    champion = end.result["champion"]
+    judged = CandidateJudged(
+        version=message.version,
+        champion=None if champion is None else str(champion),
+        verdict=str(end.result["verdict"]),
+        reason=str(end.result["reason"]),
+    )
+    return Outcome(follow_ups=(judged,))
+
+
+def act_on_verdict(message: CandidateJudged, tools: Tools) -> Outcome:
+    """Promote what the gate lets through; the champion stays in every other case."""
+    fields = {"version": message.version, "verdict": message.verdict, "reason": message.reason}
+    if message.verdict in PROMOTING_VERDICTS and tools.settings.gate.automatic:
+        try:
+            tools.registry.promote(
+                message.version,
+                expected_champion=message.champion,
+                reason=message.reason,
+                actor=ACTOR,
+                at=tools.clock.now(),
+                key=message.key,
+            )
+        except AliasConflictError as error:
+            fields["reason"] = f"{message.reason}; but meanwhile {error}"
+        else:
+            return Outcome(
+                events=(Event(name="gate.promoted", fields={**fields, "previous": message.champion}),),
+                follow_ups=scoring_due(tools.ledger.data_version(), tools),
+            )
+    return Outcome(events=(Event(name="gate.refused", fields={**fields, "champion": message.champion}),))

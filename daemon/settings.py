@@ -1,0 +1,201 @@
+"""Every setting, with its type, default, unit, range and meaning.
+
+The dataclasses below are the single source: ``config.toml`` is rendered from them, ``config check``
+validates against them, and the code that uses a setting gets only its part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - the types are read at run time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MODEL_NAMES: Final = (
+    "random_forest",
+    "xgboost",
+    "lightgbm",
+    "extra_trees",
+    "gradient_boosting",
+    "logistic_regression",
+    "svm",
+    "mlp",
+)
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a setting: its default, its meaning, and what is allowed."""
+    facts = {"text": text, "low": low, "high": high, "choices": choices}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=facts)
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """The loop."""
+
+    idle_wait_s: float = setting(1.0, "longest sleep of an idle loop, in seconds", low=0.01, high=60)
+    attempts_max: int = setting(5, "attempts before a message becomes a dead letter", low=1, high=100)
+    retry_wait_s: float = setting(
+        5.0, "wait before the second attempt, in seconds; doubles each time", low=0, high=3600
+    )
+    stop_grace_s: float = setting(
+        5.0, "how long a child may take to end when asked, in seconds", low=0.1, high=60
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """Where files come from."""
+
+    archive: tuple[str, ...] = setting(
+        (), "folders that are watched and never changed, beside inbox/; absolute or relative to this file"
+    )
+    scan_s: float = setting(
+        60.0, "seconds between full scans, which find what file events missed", low=0.1, high=86400
+    )
+    still_ms: int = setting(
+        50, "a file is read once its size and time stood still this long, in milliseconds", low=0, high=60000
+    )
+    batch_max: int = setting(256, "files taken in one turn of the loop", low=1, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """Reading files."""
+
+    file_bytes_max: int = setting(256 * 2**20, "larger files are refused, in bytes", low=1024)
+    rows_max: int = setting(20_000_000, "files with more rows are refused", low=1)
+    decoded_bytes_max: int = setting(
+        2**31, "parquet files that decode to more are refused, in bytes", low=1024
+    )
+    inline_bytes_max: int = setting(4 * 2**20, "larger files are parsed in a child process, in bytes", low=0)
+    time_limit_s: float = setting(120.0, "time limit of that child, in seconds", low=1, high=86400)
+    memory_limit_mib: int = setting(4096, "memory limit of that child, in MiB", low=256)
+    symbols: Mapping[str, str] = setting({}, 'symbols to rename on arrival, such as "^SPX" = "^GSPC"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettings:
+    """One market: what its regimes are computed from."""
+
+    index: str = setting("^GSPC", "symbol of the index whose closes are labelled")
+    fear: str = setting("^VIX", 'symbol of its fear index; "" if it has none (a volatility proxy is used)')
+    calendar: str = setting(
+        "XNYS", 'exchange calendar by ISO code, "weekdays", or "24/7" for markets that never close'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsSettings:
+    """Regime labels."""
+
+    labeler: str = setting("rules", "which state machine labels the days", choices=("rules", "reference"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """Training runs."""
+
+    target: str = setting(
+        "reference", "what is predicted", choices=("reference", "triple_barrier", "vol_scaled")
+    )
+    weights: str = setting(
+        "reference",
+        "weight of a training row by its regime",
+        choices=("reference", "none", "inverse_frequency"),
+    )
+    models: tuple[str, ...] = setting(MODEL_NAMES, "members of the ensemble", choices=MODEL_NAMES)
+    quorum: int = setting(5, "members that must be fitted for a run to succeed", low=1, high=8)
+    fold_years: int = setting(3, "length of a walk-forward fold, in calendar years", low=1, high=10)
+    train_years_min: float = setting(3.0, "history before the first fold, in years", low=0.5, high=50)
+    embargo_days: int = setting(10, "trading days left out before each fold", low=0, high=252)
+    processes: int = setting(2, "processes that fit models side by side", low=1, high=256)
+    seed: int = setting(20240106, "seed of everything random in a run", low=0)
+    time_limit_s: float = setting(4 * 3600.0, "a run that takes longer has failed, in seconds", low=1)
+    memory_limit_mib: int = setting(8192, "memory limit of each process of a run, in MiB", low=512)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """Promotion."""
+
+    policy: str = setting("default", "the gate's policy", choices=("default", "strict", "accuracy"))
+    automatic: bool = setting(default=True, text="promote by itself what the gate lets through")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """When to retrain."""
+
+    enabled: bool = setting(default=True, text="retrain by schedule; a missed slot is caught up once")
+    weekday: str = setting("saturday", "day of the week", choices=WEEKDAYS)
+    time: str = setting("21:00", "time of day in the zone below, HH:MM")
+    timezone: str = setting("America/New_York", "IANA name of the exchange's time zone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringSettings:
+    """Daily predictions and drift readings."""
+
+    enabled: bool = setting(default=True, text="predict and update the drift monitors when bars arrive")
+    time_limit_s: float = setting(600.0, "time limit of the child that does it, in seconds", low=1)
+    memory_limit_mib: int = setting(4096, "its memory limit, in MiB", low=512)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSettings:
+    """One pull feed; off until enabled."""
+
+    enabled: bool = setting(default=False, text="poll this feed")
+    base_url: str = setting("", "where to ask; the built-in address if empty")
+    symbols: tuple[str, ...] = setting((), "symbols to ask for, where the feed has several")
+    start_day: str = setting("1999-01-01", "first day of the first request, ISO date")
+    poll_every_s: float = setting(6 * 3600.0, "seconds between polls", low=1)
+    timeout_s: float = setting(20.0, "time limit of one request, in seconds", low=0.1, high=600)
+    attempts_max: int = setting(4, "attempts in one poll", low=1, high=20)
+    deadline_s: float = setting(120.0, "time limit of one poll with all attempts, in seconds", low=1)
+    stale_sessions: int = setting(2, "sessions without news after which the feed is stale", low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """Logs."""
+
+    level: str = setting(
+        "info", "lowest level that is written", choices=("debug", "info", "warning", "error")
+    )
+    format: str = setting("json", "one JSON object a line, or text for people", choices=("json", "console"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one daemon."""
+
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    markets: Mapping[str, MarketSettings] = field(default_factory=lambda: {"us": MarketSettings()})
+    labels: LabelsSettings = field(default_factory=LabelsSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    scoring: ScoringSettings = field(default_factory=ScoringSettings)
+    feeds: Mapping[str, FeedSettings] = field(
+        default_factory=lambda: {
+            "cboe_vix": FeedSettings(symbols=("^VIX",)),
+            "yahoo_chart": FeedSettings(symbols=("^GSPC",)),
+        }
+    )
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+FEED_NAMES: Final = ("cboe_vix", "yahoo_chart")
