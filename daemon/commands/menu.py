@@ -1,0 +1,268 @@
+"""Every command as data: its words, what it does, its arguments, and where the function is that does it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Argument(NamedTuple):
+    """One argument of a command, as ``argparse`` wants it."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+
+
+def arg(*names: str, **options: Any) -> Argument:
+    """Declare an argument."""
+    return Argument(names=names, options=options)
+
+
+class Command(NamedTuple):
+    """One command: its words, what it does, its arguments, and the function that does it."""
+
+    words: tuple[str, ...]
+    text: str
+    target: str
+    arguments: tuple[Argument, ...] = ()
+    in_directory: bool = True
+    facts: bool = False
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """Give a reader of whole numbers that refuses smaller ones."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {low}")
+        return int(text)
+
+    return read
+
+
+INDEX = arg("--index", required=True, metavar="FILE", help="bars of the market index")
+FEAR = arg("--fear", metavar="FILE", help="closes of its fear index, such as the VIX; a proxy if left out")
+OUT = arg("--out", required=True, metavar="FILE", help="what to write: .csv or .parquet")
+REASON = arg("--reason", required=True, help="why; kept in the registry's history")
+LABELER = arg("--labeler", choices=("rules", "reference"), default="rules", help="default: rules")
+
+GROUPS: Final = {
+    "config": "check and show the configuration",
+    "features": "the catalogue of features, and their values",
+    "messages": "what waits in the journal, and dead letters",
+    "models": "the model registry",
+    "quarantine": "refused files",
+    "runs": "training runs",
+}
+
+COMMANDS: Final = (
+    Command(
+        words=("init",),
+        text="lay out a directory: config.toml, inbox/, quarantine/, state/",
+        target="daemon.commands.directory:init",
+        arguments=(arg("directory", metavar="DIR", nargs="?", help="default: --dir"),),
+    ),
+    Command(words=("run",), text="run the daemon until SIGTERM", target="daemon.commands.directory:run"),
+    Command(
+        words=("status",),
+        text="how the daemon is; exit 0 healthy, 1 degraded, 3 not running, 4 unknown",
+        target="daemon.commands.status:status",
+        facts=True,
+    ),
+    Command(
+        words=("ingest",),
+        text="copy files into the inbox, so that a half-written file is never seen",
+        target="daemon.commands.directory:ingest",
+        arguments=(arg("files", nargs="+", metavar="FILE", help="prices in a known format"),),
+    ),
+    Command(
+        words=("quarantine", "list"),
+        text="list refused files",
+        target="daemon.commands.quarantine:list_files",
+        facts=True,
+    ),
+    Command(
+        words=("quarantine", "show"),
+        text="say why a file was refused",
+        target="daemon.commands.quarantine:show",
+        arguments=(arg("file", metavar="FILE", help="its name in the quarantine folder"),),
+        facts=True,
+    ),
+    Command(
+        words=("quarantine", "release"),
+        text="let the daemon take a refused file in again, as after a change of settings",
+        target="daemon.commands.quarantine:release",
+        arguments=(arg("file"),),
+    ),
+    Command(
+        words=("quarantine", "drop"),
+        text="forget a refused file",
+        target="daemon.commands.quarantine:drop",
+        arguments=(arg("file", metavar="FILE", help="its name in the quarantine folder"),),
+    ),
+    Command(
+        words=("events",),
+        text="the ledger of events",
+        target="daemon.commands.events:events",
+        arguments=(
+            arg("--name", default="", help="only events whose name starts so, such as gate."),
+            arg("--limit", type=at_least(0), default=20, help="how many of the last, default: 20; 0 for all"),
+            arg("--follow", action="store_true", help="go on as events happen"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("messages", "list"),
+        text="list waiting messages by kind, and dead letters",
+        target="daemon.commands.messages:list_messages",
+        facts=True,
+    ),
+    Command(
+        words=("messages", "retry"),
+        text="give a dead letter another chance",
+        target="daemon.commands.messages:retry",
+        arguments=(arg("id", metavar="ID", type=int, help="as `messages list` shows it"),),
+    ),
+    Command(
+        words=("label",),
+        text="label the days of an index file, without a daemon",
+        target="daemon.commands.labels:label",
+        arguments=(INDEX, FEAR, LABELER, OUT),
+        in_directory=False,
+    ),
+    Command(
+        words=("labels",),
+        text="the stored labels of a market",
+        target="daemon.commands.labels:labels",
+        arguments=(
+            arg("--market", help="default: the first of the configuration"),
+            arg("--from", dest="first", metavar="DATE", help="first day"),
+            arg("--to", dest="last", metavar="DATE", help="last day"),
+            arg("--plot", metavar="FILE", help="draw price and regimes into a .png or .svg file"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("features", "list"),
+        text="list the features",
+        target="daemon.commands.features:list_features",
+        in_directory=False,
+        facts=True,
+    ),
+    Command(
+        words=("features", "compute"),
+        text="compute all features of a file of bars, without a daemon",
+        target="daemon.commands.features:compute",
+        arguments=(
+            arg("--bars", required=True, metavar="FILE", help="bars of one or more symbols"),
+            INDEX,
+            FEAR,
+            arg("--sectors", metavar="FILE", help="CSV with the columns symbol and sector"),
+            OUT,
+        ),
+        in_directory=False,
+    ),
+    Command(
+        words=("train",),
+        text="ask the daemon for a training run",
+        target="daemon.commands.runs:train",
+        arguments=(arg("--now", action="store_true", required=True, help="at once, beside the schedule"),),
+        facts=True,
+    ),
+    Command(
+        words=("runs", "list"), text="list training runs", target="daemon.commands.runs:list_runs", facts=True
+    ),
+    Command(
+        words=("runs", "show"),
+        text="show one training run",
+        target="daemon.commands.runs:show",
+        arguments=(
+            arg("run", metavar="RUN", help="its id, or last"),
+            arg("--follow", action="store_true", help="show its progress until it ends"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("models", "list"),
+        text="list model versions",
+        target="daemon.commands.models:list_models",
+        facts=True,
+    ),
+    Command(
+        words=("models", "show"),
+        text="show a version: what it is made of, its scores beside baselines, its verdict",
+        target="daemon.commands.models:show",
+        arguments=(arg("version", metavar="VERSION", help="such as v1"),),
+        facts=True,
+    ),
+    Command(
+        words=("models", "promote"),
+        text="make a version champion by hand",
+        target="daemon.commands.models:promote",
+        arguments=(arg("version", metavar="VERSION", help="such as v1"), REASON),
+        facts=True,
+    ),
+    Command(
+        words=("models", "rollback"),
+        text="make the previous champion champion again",
+        target="daemon.commands.models:rollback",
+        arguments=(REASON,),
+        facts=True,
+    ),
+    Command(
+        words=("models", "verify"),
+        text="check artifacts, manifests and the chain of events",
+        target="daemon.commands.models:verify",
+        facts=True,
+    ),
+    Command(
+        words=("predict",),
+        text="the champion's class probabilities for a day",
+        target="daemon.commands.predict:predict",
+        arguments=(arg("--date", metavar="DATE", help="default: the last day"),),
+        facts=True,
+    ),
+    Command(
+        words=("drift",),
+        text="what the drift monitors see",
+        target="daemon.commands.drift:drift",
+        arguments=(arg("--last", type=at_least(1), default=1, help="readings of each monitor, default: 1"),),
+        facts=True,
+    ),
+    Command(
+        words=("simulate",),
+        text="write the bars of a simulated market, to rehearse with",
+        target="daemon.commands.simulate:simulate_market",
+        arguments=(
+            arg("--out", required=True, metavar="DIR", help="where to write the files"),
+            arg("--symbols", type=int, default=10, help="default: 10"),
+            arg("--days", type=int, default=2520, help="trading days, default: 2520"),
+            arg("--start", default="2010-01-04", metavar="DATE", help="first day, default: 2010-01-04"),
+            arg("--seed", type=int, default=1, help="default: 1"),
+        ),
+        in_directory=False,
+    ),
+    Command(
+        words=("demo",),
+        text="the whole life of a daemon on real data, in a few minutes",
+        target="daemon.commands.demo:demo",
+        arguments=(arg("--keep", metavar="DIR", default="demo", help="where to leave it, default: demo/"),),
+        in_directory=False,
+    ),
+    Command(
+        words=("config", "check"),
+        text="check the configuration; all faults at once, exit 78",
+        target="daemon.commands.config:check",
+        facts=True,
+    ),
+    Command(
+        words=("config", "show"),
+        text="show every setting",
+        target="daemon.commands.config:show",
+        arguments=(arg("--origin", action="store_true", help="and where its value comes from"),),
+        facts=True,
+    ),
+)

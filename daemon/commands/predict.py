@@ -1,0 +1,62 @@
+"""``predict``: the champion's class probabilities for a day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from daemon.children.champion import load_version
+from daemon.children.data import first_market
+from daemon.children.score import predict_day
+from daemon.commands.context import print_json, print_table, reading, reading_registry, settings_of
+from daemon.errors import UsageError
+from daemon.layout import layout_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from daemon.children.data import Market
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Predict the last day, or a given one, from what was known at its close."""
+    layout = layout_of(options)
+    with reading(layout) as ledger:
+        data_version = ledger.data_version()
+    if data_version == 0:
+        raise UsageError(f"there are no bars yet; drop price files into {layout.inbox}")
+    market = first_market(str(layout.root), data_version, settings_of(layout))
+    day = _day(options.date, market)
+    with reading_registry(layout) as registry:
+        champion = registry.champion()
+        if champion is None:
+            raise UsageError("there is no champion yet; train one with: regimed train --now")
+        loaded = load_version(registry, champion)
+    days = int((market.index.date >= day).sum())
+    predictions = predict_day(loaded, market, market.features(last_days=days), day)
+    if options.json:
+        print_json({"date": str(day), "champion": champion.name, "predictions": predictions})
+        return 0
+    classes = champion.manifest.classes
+    print(f"{day}, champion {champion.name}, regime {predictions[0]['regime'] if predictions else '-'}")
+    print_table(
+        ("symbol", *classes),
+        [(row["symbol"], *(row["probabilities"][name] for name in classes)) for row in predictions],
+    )
+    return 0
+
+
+def _day(text: str | None, market: Market) -> np.datetime64:
+    if text is None:
+        last: np.datetime64 = market.index.date[-1]
+        return last
+    try:
+        day = np.datetime64(date.fromisoformat(text), "D")
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a date; write it like 2024-01-31") from error
+    if day not in market.index.date:
+        first, last = market.index.date[0], market.index.date[-1]
+        raise UsageError(f"there are no bars of {text}; the index has days from {first} to {last}")
+    return day
