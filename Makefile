@@ -1,0 +1,60 @@
+# Two commands set up everything from nothing: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CODE   := regimed.py daemon regime registry tests benchmarks
+
+.PHONY: setup demo test check format lint types contracts fast bench docs lock clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "regimed needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	touch $(READY)
+
+demo: setup
+	$(BIN)/regimed demo
+
+test: check
+	$(BIN)/python -m pytest -m slow
+
+check: lint types contracts fast
+
+format: setup
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+lint: setup
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+fast: setup
+	$(BIN)/python -m pytest -m 'not slow'
+
+bench: setup
+	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/drift.py
+
+docs: setup
+	$(BIN)/python docs/generate.py
+
+# Writes down the versions that were tested together.
+lock:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
+	$(BIN)/python -m pip freeze --exclude-editable --exclude regimed > constraints.txt
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
