@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-CODE   := regimed.py daemon regime registry tests benchmarks
+CODE   := regimed.py daemon regime registry tests benchmarks docs
 
 .PHONY: setup demo test check format lint types contracts fast bench docs lock clean
 

@@ -104,13 +104,12 @@ def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
         )
         for argument in command.arguments:
             leaf.add_argument(*argument.names, **argument.options)
-        if command.in_directory:
-            leaf.add_argument(
-                "--dir",
-                default=os.environ.get("REGIMED_DIR", "."),
-                metavar="DIR",
-                help="the directory of the daemon; default: REGIMED_DIR or the current one",
-            )
+        leaf.add_argument(
+            "--dir",
+            default=os.environ.get("REGIMED_DIR", "."),
+            metavar="DIR",
+            help="the directory of the daemon; default: REGIMED_DIR or the current one",
+        )
         if command.facts:
             leaf.add_argument("--json", action="store_true", help="one JSON object instead of text")
         leaf.set_defaults(target=command.target, parser=leaf)

@@ -87,7 +87,7 @@ def schema_name(command: Command) -> str:
 
 
 def _common(command: Command) -> list[str]:
-    return ["[--dir DIR]"] * command.in_directory + ["[--json]"] * command.facts
+    return ["[--dir DIR]"] + ["[--json]"] * command.facts
 
 
 def _usage(argument: Argument) -> str:

@@ -15,7 +15,7 @@ import time
 from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daemon.adapters.lock import holder_of
 from daemon.commands.context import print_table, reading, reading_registry
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 MARKER: Final = ".regimed-demo"
 WAIT_S: Final = 0.2
+TOLD_EVERY: Final = 8
+"""Fits between two lines of progress where there is no terminal to draw a bar on."""
 START_LIMIT_S: Final = 30.0
 INGEST_LIMIT_S: Final = 120.0
 TRAIN_LIMIT_S: Final = 1800.0
@@ -73,7 +75,7 @@ def demo(options: Namespace) -> int:
         is_fine = _show(layout)
     print(f"\nThe daemon is stopped; its directory stays: {options.keep}. Try next:")
     for command in ("status", "events", "models show v1", "labels --plot regimes.png", "predict", "drift"):
-        print(f"  regimed {command} --dir {options.keep}")
+        print(f"  {sys.argv[0]} {command} --dir {options.keep}")
     return 0 if is_fine else 1
 
 
@@ -139,6 +141,7 @@ class Watcher:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._last = 0
+        self._told = 0
 
     def wait_for(self, name: str, *, count: int, limit_s: float) -> None:
         """Wait until ``count`` events whose names start so have happened."""
@@ -177,15 +180,20 @@ class Watcher:
         for event in news:
             print_event(event, as_json=False)
             self._last = event.id
-        progress = progress_of(self._layout, runs[-1].id) if runs and runs[-1].outcome == "running" else None
-        if progress is not None and sys.stderr.isatty():
+        if runs and runs[-1].outcome == "running":
+            self._print_progress(progress_of(self._layout, runs[-1].id))
+
+    def _print_progress(self, progress: dict[str, Any] | None) -> None:
+        """Draw a bar on a terminal; elsewhere say a line now and then."""
+        if progress is None:
+            return
+        text = bar(progress["done"], progress["total"], progress["what"])
+        if sys.stderr.isatty():
             self._clear()
-            print(
-                bar(progress["done"], progress["total"], progress["what"]),
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(text, end="", file=sys.stderr, flush=True)
+        elif progress["done"] >= self._told + TOLD_EVERY:
+            self._told = progress["done"]
+            print(text, file=sys.stderr, flush=True)
 
     @staticmethod
     def _clear() -> None:

@@ -28,7 +28,6 @@ class Command(NamedTuple):
     text: str
     target: str
     arguments: tuple[Argument, ...] = ()
-    in_directory: bool = True
     facts: bool = False
 
 
@@ -95,7 +94,7 @@ COMMANDS: Final = (
         words=("quarantine", "release"),
         text="let the daemon take a refused file in again, as after a change of settings",
         target="daemon.commands.quarantine:release",
-        arguments=(arg("file"),),
+        arguments=(arg("file", metavar="FILE", help="its name in the quarantine folder"),),
     ),
     Command(
         words=("quarantine", "drop"),
@@ -131,7 +130,6 @@ COMMANDS: Final = (
         text="label the days of an index file, without a daemon",
         target="daemon.commands.labels:label",
         arguments=(INDEX, FEAR, LABELER, OUT),
-        in_directory=False,
     ),
     Command(
         words=("labels",),
@@ -149,7 +147,6 @@ COMMANDS: Final = (
         words=("features", "list"),
         text="list the features",
         target="daemon.commands.features:list_features",
-        in_directory=False,
         facts=True,
     ),
     Command(
@@ -163,7 +160,6 @@ COMMANDS: Final = (
             arg("--sectors", metavar="FILE", help="CSV with the columns symbol and sector"),
             OUT,
         ),
-        in_directory=False,
     ),
     Command(
         words=("train",),
@@ -243,14 +239,12 @@ COMMANDS: Final = (
             arg("--start", default="2010-01-04", metavar="DATE", help="first day, default: 2010-01-04"),
             arg("--seed", type=int, default=1, help="default: 1"),
         ),
-        in_directory=False,
     ),
     Command(
         words=("demo",),
         text="the whole life of a daemon on real data, in a few minutes",
         target="daemon.commands.demo:demo",
         arguments=(arg("--keep", metavar="DIR", default="demo", help="where to leave it, default: demo/"),),
-        in_directory=False,
     ),
     Command(
         words=("config", "check"),

@@ -27,8 +27,9 @@ def predict(options: argparse.Namespace) -> int:
         data_version = ledger.data_version()
     if data_version == 0:
         raise UsageError(f"there are no bars yet; drop price files into {layout.inbox}")
+    asked = None if options.date is None else _day(options.date)
     market = first_market(str(layout.root), data_version, settings_of(layout))
-    day = _day(options.date, market)
+    day = _known_day(asked, market)
     with reading_registry(layout) as registry:
         champion = registry.champion()
         if champion is None:
@@ -48,15 +49,17 @@ def predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _day(text: str | None, market: Market) -> np.datetime64:
-    if text is None:
-        last: np.datetime64 = market.index.date[-1]
-        return last
+def _day(text: str) -> np.datetime64:
     try:
-        day = np.datetime64(date.fromisoformat(text), "D")
+        return np.datetime64(date.fromisoformat(text), "D")
     except ValueError as error:
         raise UsageError(f"{text!r} is not a date; write it like 2024-01-31") from error
-    if day not in market.index.date:
-        first, last = market.index.date[0], market.index.date[-1]
-        raise UsageError(f"there are no bars of {text}; the index has days from {first} to {last}")
-    return day
+
+
+def _known_day(asked: np.datetime64 | None, market: Market) -> np.datetime64:
+    first, last = market.index.date[0], market.index.date[-1]
+    if asked is None:
+        asked = last
+    if asked not in market.index.date:
+        raise UsageError(f"there are no bars of {asked}; the index has days from {first} to {last}")
+    return asked

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -141,6 +143,7 @@ def test_a_page_instead_of_prices_is_a_failed_poll_and_nothing_is_taken(installa
         assert installation.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_a_failed_poll(installation: Installation) -> None:
     with serving() as server:
         port = server.server_port

@@ -64,6 +64,7 @@ def test_files_that_came_while_it_was_down_are_taken_at_the_start(
     assert installation.facts("status")["regimes"]["sim"]["last_day"] == market.days[-1]
 
 
+@pytest.mark.slow
 def test_a_revised_day_changes_its_labels_and_says_so(
     installation: Installation, market: SimulatedMarket, tmp_path: Path
 ) -> None:
@@ -186,6 +187,7 @@ def change_champion_by_hand(place: Installation) -> None:
     assert place.facts("models", "verify")["findings"] == []
 
 
+@pytest.mark.slow
 def test_a_directory_may_be_moved_while_the_daemon_is_down(
     installation: Installation, market: SimulatedMarket
 ) -> None:

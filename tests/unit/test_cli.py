@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator
 
-from daemon.cli import build_parser
+from daemon.cli import build_parser, main
 from daemon.commands.menu import COMMANDS, GROUPS
 from regimed import __version__
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from tests.conftest import Installation, SimulatedMarket
@@ -134,8 +134,6 @@ def test_a_schema_is_valid_and_closed(path: Path) -> None:
 def test_wrong_use_is_one_sentence_with_the_nearest_name(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from daemon.cli import main  # noqa: PLC0415 - the one that parses
-
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -171,11 +169,9 @@ def test_wrong_use_with_json_is_an_error_object(regimed: Run) -> None:
     [
         ("events",),
         ("messages", "list"),
-        ("labels",),
         ("train", "--now"),
         ("runs", "list"),
         ("models", "verify"),
-        ("predict",),
         ("drift",),
     ],
     ids=" ".join,
@@ -258,6 +254,7 @@ def test_ingest_refuses_what_the_daemon_would_ignore(installation: Installation,
 # One-shot commands
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labeler", ["rules", "reference"])
 @pytest.mark.parametrize("with_fear", [True, False], ids=["fear", "no_fear"])
 def test_label_writes_one_row_a_day(
@@ -294,6 +291,7 @@ def test_the_default_labeler_is_rules_and_parquet_holds_the_same_as_csv(
     assert table["pending"].fillna("-").tolist() == text["pending"].fillna("-").tolist()
 
 
+@pytest.mark.slow
 def test_label_and_features_refuse_files_that_are_not_there_or_cannot_be_written(
     regimed: Run, market: SimulatedMarket, tmp_path: Path
 ) -> None:
@@ -316,6 +314,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(regimed: Run, tmp_path: Path) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_features_of_a_file_have_all_columns_of_the_catalogue(
     regimed: Run, market: SimulatedMarket, tmp_path: Path
 ) -> None:
@@ -333,6 +332,7 @@ def test_features_of_a_file_have_all_columns_of_the_catalogue(
     assert np.isfinite(np.array(last, dtype=float)).sum() > 150
 
 
+@pytest.mark.slow
 def test_sectors_without_their_columns_are_wrong_use(
     regimed: Run, market: SimulatedMarket, tmp_path: Path
 ) -> None:
@@ -381,10 +381,7 @@ def test_the_version_is_printed(regimed: Run) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--version"], ["status", "--dir", "{root}"]], ids=["version", "status"]
 )
-def test_light_commands_import_no_heavy_library(
-    arguments: list[str], regimed: Run, installation: Installation
-) -> None:
-    del regimed
+def test_light_commands_import_no_heavy_library(arguments: list[str], installation: Installation) -> None:
     installation.start()
     installation.stop()
     given = [text.format(root=installation.layout.root) for text in arguments]
@@ -392,8 +389,6 @@ def test_light_commands_import_no_heavy_library(
 
 
 def heavy_after(arguments: list[str]) -> list[str]:
-    import subprocess  # noqa: PLC0415 - the one place
-
     code = (
         f"import sys; sys.argv = ['regimed', *{arguments!r}]; import regimed; regimed.main();"
         f" print('imported', *sorted({HEAVY!r} & set(sys.modules)))"

@@ -264,6 +264,7 @@ def test_a_user_who_may_not_read_is_told_so(closed: str, open_installation: Inst
     place.stop()
 
 
+@pytest.mark.slow
 def test_status_disturbs_neither_the_daemon_nor_the_next_one(installation: Installation) -> None:
     installation.start()
     for _ in range(3):
