@@ -28,17 +28,9 @@ if TYPE_CHECKING:
 ENSEMBLE: Final = "ensemble"
 SCORECARDS: Final = "scorecards"
 SCORE_COLUMNS: Final = (
-    "regime",
-    "rows",
-    "days",
-    "spells",
-    "accuracy",
-    "majority",
-    "log-loss",
-    "prior's",
-    "skill %",
-    "95 % interval",
-)
+    "regime", "days", "spells", "acc", "major", "loss", "prior", "skill %", "95 %",
+)  # fmt: skip
+"""Fits 80 columns. acc beside the majority's accuracy, log-loss beside the regime prior's."""
 BASELINES: Final = ("regime_prior", "class_prior", "majority")
 
 
@@ -95,7 +87,7 @@ def show(options: argparse.Namespace) -> int:
         print(f"{name:<14}{'-' if value is None else value}")
     for name, member in version.manifest.members.items():
         print(f"  {name:<22}{member.format or f'failed: {member.reason}'}")
-    print("\nOut of sample, in purged walk-forward; skill = 1 - log-loss / log-loss of the baseline:\n")
+    print("\nOut of sample, in purged walk-forward; skill = 1 - log-loss / log-loss of the regime prior:\n")
     print_scores(Scorecard.from_json(cards[ENSEMBLE]))
     if report is not None:
         print(f"\nGate: {report['verdict']}: {report['reason']}")
@@ -119,18 +111,7 @@ def _manifest(version: ModelVersion) -> dict[str, Any]:
 def print_scores(card: Scorecard) -> None:
     """Print a scorecard by regime beside its baselines; what is not known is a dash."""
     rows = [_scores(card, regime) for regime in (*REGIMES, None)]
-    header = (
-        "regime",
-        "rows",
-        "days",
-        "spells",
-        "accuracy",
-        "majority",
-        "log-loss",
-        "regime prior",
-        "skill %",
-    )
-    print_table((*header, "95 % interval"), rows)
+    print_table(SCORE_COLUMNS, rows)
 
 
 def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
@@ -139,7 +120,6 @@ def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
     interval = card.interval(regime, BASELINES[0])
     return (
         "all" if regime is None else regime.value,
-        tally.rows,
         card.days_in(regime),
         card.spells_in(regime),
         tally.accuracy(),
@@ -147,7 +127,7 @@ def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
         tally.log_loss(),
         tally.log_loss(BASELINES[0]),
         None if skill is None else f"{100 * skill:+.1f}",
-        None if interval is None else f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}",
+        None if interval is None else f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f}",
     )
 
 

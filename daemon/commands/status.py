@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+FACTS_INDENT: Final = 14
 REGIMES: Final = ("crash", "recovery", "high_volatility", "normal", "low_volatility")
 """As in ``regime.types``, which would bring numpy along."""
 
@@ -30,10 +31,19 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(found.to_json())
     else:
-        width = os.get_terminal_size().columns if sys.stdout.isatty() else 10**6
         for line in lines_of(found):
-            print(line if len(line) <= width else line[: width - 1] + "…")
+            print(_fitted(line) if sys.stdout.isatty() else line)
     return EXIT_CODES[found.health]
+
+
+def _fitted(line: str) -> str:
+    """Give a line in as many lines as the terminal's width makes of it, under its own indent."""
+    width = os.get_terminal_size().columns
+    if len(line) <= width:
+        return line
+    import textwrap  # noqa: PLC0415 - only for narrow terminals
+
+    return textwrap.fill(line, width, subsequent_indent=" " * FACTS_INDENT, drop_whitespace=True)
 
 
 def lines_of(found: Status) -> Iterator[str]:
@@ -66,7 +76,7 @@ def lines_of(found: Status) -> Iterator[str]:
 
 def _facts(title: str, facts: list[str]) -> Iterator[str]:
     for i, fact in enumerate(facts):
-        yield f"  {title if i == 0 else '':<12}{fact}"
+        yield f"  {title if i == 0 else '':<{FACTS_INDENT - 2}}{fact}"
 
 
 def _daemon(facts: Any, at: datetime) -> list[str]:
