@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version as package_version
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import joblib
+import xgboost
 
 from daemon.children.data import first_market, settings_of
 from daemon.children.references import drift_references
@@ -63,7 +65,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     rows, account = build_training_set(
         features, market.bars, targets, market.labels, feature_hash=catalogue_hash()
     )
-    with _executor(settings, layout.run(job["run"]) / "scratch") as execute:
+    with _executor(settings.training.processes, layout.run(job["run"]) / "scratch") as execute:
         result = train(
             rows,
             training_settings(settings),
@@ -100,27 +102,23 @@ def training_settings(settings: Settings) -> TrainingSettings:
     )
 
 
-class _executor:  # noqa: N801 - used like a function, as context managers are
-    """Runs fits in order, or side by side in processes that die with this one."""
+@contextmanager
+def _executor(processes: int, scratch: Path) -> Iterator[Callable[[Iterable[FitJob]], Iterator[FitResult]]]:
+    """Give what runs fits: in order, or side by side in processes that die with this one."""
 
-    def __init__(self, settings: Settings, scratch: Path) -> None:
-        self._processes = settings.training.processes
-        self._scratch = scratch
-
-    def __enter__(self) -> Callable[[Iterable[FitJob]], Iterator[FitResult]]:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(parents=True)
-        return run_in_order if self._processes == 1 else self._side_by_side
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _side_by_side(self, jobs: Iterable[FitJob]) -> Iterator[FitResult]:
+    def side_by_side(jobs: Iterable[FitJob]) -> Iterator[FitResult]:
         parallel = joblib.Parallel(
-            n_jobs=self._processes, return_as="generator_unordered", temp_folder=str(self._scratch)
+            n_jobs=processes, return_as="generator_unordered", temp_folder=str(scratch)
         )
         results: Iterator[FitResult] = parallel(joblib.delayed(_run_mortally)(job) for job in jobs)
         return results
+
+    shutil.rmtree(scratch, ignore_errors=True)  # an earlier attempt may have been killed
+    scratch.mkdir(parents=True)
+    try:
+        yield run_in_order if processes == 1 else side_by_side
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run_mortally(job: FitJob) -> FitResult:
@@ -164,7 +162,7 @@ def _version(
         trained_from=rows.date[0].item(),
         trained_to=rows.date[-1].item(),
         trained_rows=len(rows),
-        packages={name: package_version(name) for name in PACKAGES},
+        packages={**{name: package_version(name) for name in PACKAGES}, "xgboost": xgboost.__version__},
         members=members,
         created_at=datetime.fromisoformat(job["opened_at"]),
     )
