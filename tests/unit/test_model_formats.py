@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import skops.io
 import xgboost
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -215,8 +216,8 @@ def test_a_mapping_with_boosters_gives_back_raw_boosters_and_the_rest() -> None:
 @pytest.mark.parametrize("name", ["random_forest", "gradient_boosting", "nystroem", "mlp"])
 def test_the_same_model_fitted_twice_gives_the_same_bytes(name: str) -> None:
     model: Any = ESTIMATORS[name]
-    first = dump_model(model.fit(ROWS, THREE))
-    assert dump_model(model.fit(ROWS, THREE)) == first
+    first = dump_model(clone(model).fit(ROWS, THREE))
+    assert dump_model(clone(model).fit(ROWS, THREE)) == first
     assert dump_model({"booster": booster_of_xgboost()}) == dump_model({"booster": booster_of_xgboost()})
 
 
