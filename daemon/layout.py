@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 IGNORED_SUFFIXES: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 """Names of files that another program is still writing; they are no part of the inbox."""
 
+SCORECARDS: Final = "scorecards"
+"""The artifact of a version that holds the scorecards of its ensemble and members."""
+
 
 class Layout(NamedTuple):
     """The paths of a directory that ``regimed init`` laid out.

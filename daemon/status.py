@@ -20,9 +20,10 @@ from registry.glance import glance
 from registry.readonly import open_read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from daemon.adapters.quarantine import QuarantinedFile
     from daemon.layout import Layout
     from registry.glance import Champion
 
@@ -139,8 +140,9 @@ def _blank(layout: Layout, health: Health, reasons: tuple[Reason, ...], now: dat
 
 
 def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime) -> Status:
-    reasons = _reasons(layout, ledger)
     in_force = InForce.of_json(ledger.fact(IN_FORCE))
+    refused = Quarantine(layout.quarantine).entries()
+    reasons = _reasons(ledger, refused, in_force.feeds)
     health = Health.DEGRADED if reasons else Health.HEALTHY
     if holder is None:
         reasons = (_why_not_running(layout, ledger), *reasons)
@@ -154,7 +156,7 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         directory=str(layout.root),
         now=now.isoformat(),
         daemon=holder._asdict() if holder else None,
-        inbox=_inbox(layout, ledger),
+        inbox=_inbox(layout, ledger, len(refused)),
         data=_data(ledger),
         regimes={name: facts for name in in_force.markets if (facts := _regime(ledger, name))},
         champion=_champion(versions.champion),
@@ -177,7 +179,7 @@ def _why_not_running(layout: Layout, ledger: Ledger) -> Reason:
     return Reason(problem=problem, since=since, do=f"regimed run --dir {layout.root}")
 
 
-def _reasons(layout: Layout, ledger: Ledger) -> tuple[Reason, ...]:
+def _reasons(ledger: Ledger, refused: Sequence[QuarantinedFile], feeds: Sequence[str]) -> tuple[Reason, ...]:
     reasons = [
         Reason(
             problem=f"{letter.kind} {letter.key} failed too often: {letter.error}",
@@ -192,7 +194,7 @@ def _reasons(layout: Layout, ledger: Ledger) -> tuple[Reason, ...]:
             since=entry.at,
             do=f"regimed quarantine show {entry.file}",
         )
-        for entry in Quarantine(layout.quarantine).entries()
+        for entry in refused
     ]
     closed = [run for run in ledger.runs() if run.outcome != "running"]
     if closed and closed[-1].outcome == "failed":
@@ -204,7 +206,7 @@ def _reasons(layout: Layout, ledger: Ledger) -> tuple[Reason, ...]:
                 do=f"regimed runs show {run.id}",
             )
         )
-    for name in InForce.of_json(ledger.fact(IN_FORCE)).feeds:
+    for name in feeds:
         state = ledger.feed(name)
         if state is not None and (state.error or state.is_stale):
             problem = f"feed {name}: {state.error or f'nothing new since {state.last_day}'}"
@@ -212,11 +214,11 @@ def _reasons(layout: Layout, ledger: Ledger) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def _inbox(layout: Layout, ledger: Ledger) -> dict[str, object]:
+def _inbox(layout: Layout, ledger: Ledger, quarantined: int) -> dict[str, object]:
     waiting = _files_waiting(layout)
     return {
         "pending": waiting + ledger.pending_counts().get("file_arrived", 0),
-        "quarantined": len(Quarantine(layout.quarantine).entries()),
+        "quarantined": quarantined,
         "oldest_message_at": ledger.oldest_pending_at(),
     }
 

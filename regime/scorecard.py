@@ -19,6 +19,8 @@ from regime.types import Regime
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+REGIME_PRIOR: Final = "regime_prior"
+"""The baseline that skill is told against."""
 MODEL: Final = "model"
 """Name of the judged model among the predictors of a tally; the others are its baselines."""
 

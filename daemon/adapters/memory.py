@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 def give_back_memory() -> None:
-    """Return freed memory to the system; measured 127 MiB before and 83 MiB after 273,163 bars were read."""
+    """Return freed memory to the system."""
     pa.default_memory_pool().release_unused()
     with suppress(AttributeError):  # the C library is not glibc
         ctypes.CDLL(None).malloc_trim(0)

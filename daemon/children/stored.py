@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from regime.models.ensemble import MeanEnsemble
+from regime.scorecard import REGIME_PRIOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def evidence_bytes(predictions: Predictions) -> bytes:
         "fold": pa.array(predictions.fold.tolist()),
         "truth": predictions.truth,
     }
-    for title, proba in ((CANDIDATE, predictions.ensemble), (PRIOR, predictions.baselines["regime_prior"])):
+    for title, proba in ((CANDIDATE, predictions.ensemble), (PRIOR, predictions.baselines[REGIME_PRIOR])):
         for column, name in enumerate(predictions.classes):
             columns[f"{title}_{name}"] = proba[:, column]
     sink = pa.BufferOutputStream()

@@ -22,10 +22,11 @@ from daemon.children.data import first_market, settings_of
 from daemon.children.references import drift_references
 from daemon.children.speech import die_with_parent, main_of, say_progress
 from daemon.children.stored import evidence_bytes, golden_bytes
-from daemon.layout import Layout
+from daemon.layout import SCORECARDS, Layout
 from regime.features import catalogue_hash
 from regime.fit_jobs import run_in_order
 from regime.models.ensemble import ENSEMBLE
+from regime.scorecard import REGIME_PRIOR
 from regime.targets import compute_targets, target_named
 from regime.training import TrainingSettings, train
 from regime.training_set import TrainingSet, build_training_set
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from regime.training_set import TrainingSetAccount
 
 PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "lightgbm", "river", "skops")
-REGIME_PRIOR: Final = "regime_prior"
-SCORECARDS: Final = "scorecards"
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:

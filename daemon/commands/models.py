@@ -10,10 +10,10 @@ from daemon.commands.context import print_json, print_table, reading_registry
 from daemon.commands.times import local_time, now
 from daemon.commands.writing import writing
 from daemon.errors import UsageError
-from daemon.layout import layout_of
+from daemon.layout import SCORECARDS, layout_of
 from daemon.messages import ScoringDue
 from daemon.records import Event
-from regime.scorecard import Scorecard
+from regime.scorecard import REGIME_PRIOR, Scorecard
 from regime.types import REGIMES, Regime
 from registry.gate import GateReport, Verdict, force
 from registry.store import Registry
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from registry.types import ModelVersion
 
 ENSEMBLE: Final = "ensemble"
-SCORECARDS: Final = "scorecards"
+"""As in ``regime.models.ensemble``, which would bring every model library along."""
 SCORE_COLUMNS: Final = (
     "regime", "days", "spells", "acc", "major", "loss", "prior", "skill %", "95 %",
 )  # fmt: skip
 """Fits 80 columns. acc beside the majority's accuracy, log-loss beside the regime prior's."""
-BASELINES: Final = ("regime_prior", "class_prior", "majority")
 
 
 def list_models(options: argparse.Namespace) -> int:
@@ -116,8 +115,8 @@ def print_scores(card: Scorecard) -> None:
 
 def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
     tally = card.tally(regime)
-    skill = card.skill(regime, BASELINES[0])
-    interval = card.interval(regime, BASELINES[0])
+    skill = card.skill(regime, REGIME_PRIOR)
+    interval = card.interval(regime, REGIME_PRIOR)
     return (
         "all" if regime is None else regime.value,
         card.days_in(regime),
@@ -125,7 +124,7 @@ def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
         tally.accuracy(),
         tally.accuracy("majority"),
         tally.log_loss(),
-        tally.log_loss(BASELINES[0]),
+        tally.log_loss(REGIME_PRIOR),
         None if skill is None else f"{100 * skill:+.1f}",
         None if interval is None else f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f}",
     )
