@@ -42,6 +42,7 @@ fast: setup
 
 bench: setup
 	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/bars.py
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/drift.py
 

@@ -79,13 +79,13 @@ def measure(repetitions: int) -> list[Figure]:
         root = Path(folder)
         _prepare(root)
         starts = [_start_ms(root) for _ in range(5)]
-        process = _run(root)
+        process = run_daemon(root)
         try:
             delays = _file_delays_ms(root, market, repetitions)
             resident = _resident_mib(process.pid)
             statuses = [_timed_ms(lambda: _status(root)) for _ in range(repetitions)]
         finally:
-            _stop(process)
+            stop_daemon(process)
     return [
         _figure("ready after start", starts, 1000, "ms"),
         _figure("idle daemon, resident", [resident], 100, "MiB"),
@@ -118,7 +118,7 @@ def _prepare(root: Path) -> None:
     (root / "config.toml").write_text(CONFIGURATION, encoding="utf-8")
 
 
-def _run(root: Path) -> subprocess.Popen[bytes]:
+def run_daemon(root: Path) -> subprocess.Popen[bytes]:
     """Start a daemon and return when it says that it started."""
     with (root / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "regimed", "run", "--dir", str(root)], stderr=log)
@@ -126,16 +126,17 @@ def _run(root: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop_daemon(process: subprocess.Popen[bytes]) -> None:
+    """End a daemon in order."""
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=LIMIT_S)
 
 
 def _start_ms(root: Path) -> float:
     started = time.perf_counter()
-    process = _run(root)
+    process = run_daemon(root)
     took = 1000 * (time.perf_counter() - started)
-    _stop(process)
+    stop_daemon(process)
     return took
 
 

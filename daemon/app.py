@@ -117,7 +117,7 @@ def make_tools(layout: Layout, settings: Settings, clock: Clock, ledger: Ledger)
         layout=layout,
         clock=clock,
         ledger=ledger,
-        bars=ParquetBarStore(layout.bars),
+        bars=ParquetBarStore(layout.bars, layout.panel),
         calendar=SessionTables(layout.sessions, children, clock),
         children=children,
         quarantine=Quarantine(layout.quarantine),

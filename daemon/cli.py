@@ -156,12 +156,13 @@ def exit_code_of(error: Exception) -> int | None:
     """Give the exit code of an error that speaks to people, ``None`` for a fault of ours."""
     from daemon.errors import DaemonError, SettingsInvalidError, UsageError  # noqa: PLC0415 - only on failure
     from regime.errors import RegimeError  # noqa: PLC0415 - only on failure
+    from regime.events import EventUnknownError  # noqa: PLC0415 - only on failure
     from registry.errors import RegistryError, VersionUnknownError  # noqa: PLC0415 - only on failure
 
     match error:
         case SettingsInvalidError():
             return EXIT_CONFIGURATION
-        case UsageError() | VersionUnknownError():
+        case UsageError() | VersionUnknownError() | EventUnknownError():
             return EXIT_USAGE
         case DaemonError() | RegimeError() | RegistryError() | OSError():
             return EXIT_FAILURE

@@ -39,5 +39,27 @@ class ChildFailedError(DaemonError):
     """A child process ended without a usable result."""
 
 
+class PartMissingError(DaemonError):
+    """A file of bars that the journal lists is not there."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(
+            f"the bars {part} are missing; see what else is: regimed bars verify;"
+            " then restore the state folder from a backup"
+        )
+        self.part = part
+
+
+class DataVersionGoneError(DaemonError):
+    """The files of an old data version were removed after a compaction."""
+
+    def __init__(self, data_version: int, oldest: int) -> None:
+        super().__init__(
+            f"the bars of data version {data_version} were removed after a compaction;"
+            f" ask for {oldest} or a later one, and keep more with bars.keep_retired_days"
+        )
+        self.data_version = data_version
+
+
 class DiskFullError(DaemonError):
     """There is no room to write; the daemon waits and tries again."""

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from daemon.compaction import compact, delete_unlisted, note_compaction, unlist_retired
+from daemon.day_features import refresh_features
+from daemon.keep_archive import build_archive, drop_event, store_archive
 from daemon.messages import (
+    ArchiveDue,
     BarsArrived,
     CandidateJudged,
     CandidateRegistered,
+    CompactionDue,
+    EventDropDue,
+    FeaturesDue,
     FeedPollDue,
     FileArrived,
     Message,
+    PartsUnlisted,
+    RemovalDue,
     RetrainDue,
     ScoringDue,
     TrainingDue,
@@ -34,7 +43,13 @@ if TYPE_CHECKING:
 HANDLERS: Final[dict[type[Message], Handler]] = {
     FileArrived: take_in_file,
     BarsArrived: relabel,
+    FeaturesDue: refresh_features,
+    CompactionDue: compact,
+    RemovalDue: unlist_retired,
+    PartsUnlisted: delete_unlisted,
     ScoringDue: score_day,
+    ArchiveDue: build_archive,
+    EventDropDue: drop_event,
     FeedPollDue: poll_feed,
     RetrainDue: open_run,
     TrainingDue: train,
@@ -43,7 +58,9 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
 }
 COMPLETIONS: Final[dict[type[Message], Completion]] = {
     FileArrived: take_in_parsed,
+    CompactionDue: note_compaction,
     ScoringDue: store_scores,
+    ArchiveDue: store_archive,
     FeedPollDue: take_feed_news,
     TrainingDue: close_run,
     CandidateRegistered: note_verdict,

@@ -65,6 +65,11 @@ class Layout(NamedTuple):
         return self.state / "bars"
 
     @property
+    def panel(self) -> Path:
+        """A cache of all bars, which may be deleted while no daemon runs."""
+        return self.state / "panel" / "bars"
+
+    @property
     def sessions(self) -> Path:
         """Session tables by exchange calendar."""
         return self.state / "sessions"
@@ -73,6 +78,11 @@ class Layout(NamedTuple):
     def registry(self) -> Path:
         """Model versions, aliases and artifacts."""
         return self.state / "registry"
+
+    @property
+    def archive(self) -> Path:
+        """Samples of rare events, one parquet with its manifest each."""
+        return self.state / "archive"
 
     @property
     def runs(self) -> Path:

@@ -15,10 +15,12 @@ from daemon.adapters.journal import LOGGED_THROUGH
 from daemon.adapters.ledger import IN_FORCE, InForce
 from daemon.adapters.memory import give_back_memory
 from daemon.bell import Bell
+from daemon.compaction import removal_due
 from daemon.disk import disk_full_is_told
 from daemon.errors import DiskFullError
 from daemon.handlers import ABANDONMENTS, COMPLETIONS, HANDLERS
-from daemon.messages import FileArrived, Lane, Message, TrainingDue
+from daemon.keep_archive import PROGRESS
+from daemon.messages import ArchiveDue, FileArrived, Lane, Message, TrainingDue
 from daemon.periods import due_messages
 from daemon.records import ChildJob, Event, Outcome
 from daemon.slots import next_slot
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from daemon.tools import Tools
 
 CHILD_WAIT_S: Final = 0.05
-"""Longest sleep while a child works or a file is young."""
+"""Longest sleep while a child works."""
 DISK_FULL_WAIT_S: Final = 2.0
 CLOCK_JUMP_S: Final = 60.0
 RELOGGED_MAX: Final = 1000
@@ -172,7 +174,9 @@ class Loop:
         if self._disk_is_full:
             return DISK_FULL_WAIT_S
         idle_s = self._tools.settings.daemon.idle_wait_s
-        return min(idle_s, CHILD_WAIT_S) if self._working or self._inbox.has_young() else idle_s
+        if self._inbox.has_young():
+            return min(idle_s, self._inbox.patience_s())
+        return min(idle_s, CHILD_WAIT_S) if self._working else idle_s
 
     def _status(self) -> str:
         working = ", ".join(type(working.pending.message).__name__ for working in self._working.values())
@@ -202,7 +206,10 @@ class Loop:
         if self._look_at_schedule:
             self._look_at_schedule = False
             now = self._now()
-            due = due_messages(self._tools.settings, installed_at=self._installed_at, now=now)
+            due = (
+                *due_messages(self._tools.settings, installed_at=self._installed_at, now=now),
+                *removal_due(self._tools),
+            )
             if due:
                 self._journal.append(due, now=now)
             self._tell_what_is_in_force(now)
@@ -293,6 +300,8 @@ class Loop:
     def _progress_file(self, pending: Pending) -> Path | None:
         if isinstance(pending.message, TrainingDue):
             return self._tools.layout.run(pending.message.run_id) / "progress.json"
+        if isinstance(pending.message, ArchiveDue):
+            return self._tools.layout.run(PROGRESS) / "progress.json"
         return None
 
     def _fail(self, pending: Pending, error: str) -> None:

@@ -22,6 +22,8 @@ class Lane(StrEnum):
     SCORE = "score"
     TRAIN = "train"
     FEED = "feed"
+    COMPACT = "compact"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,40 @@ class BarsArrived(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionDue(Message):
+    """The deltas through a data version are to become year files."""
+
+    key_template: ClassVar[str] = "compact:{data_version}"
+    lane: ClassVar[Lane] = Lane.COMPACT
+    data_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalDue(Message):
+    """What compactions through a data version retired is old enough, and nobody needs it."""
+
+    key_template: ClassVar[str] = "remove:{through}"
+    through: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsUnlisted(Message):
+    """Files of bars are no longer listed and are to be deleted."""
+
+    key_template: ClassVar[str] = "unlisted:{through}"
+    through: int
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesDue(Message):
+    """The features of the days that a data version brought or changed are due."""
+
+    key_template: ClassVar[str] = "features:{data_version}"
+    data_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringDue(Message):
     """Predictions and drift readings are due for a data version and champion."""
 
@@ -69,6 +105,24 @@ class ScoringDue(Message):
     lane: ClassVar[Lane] = Lane.SCORE
     data_version: int
     champion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveDue(Message):
+    """Bars of a data version, or a captured event, may have changed what the archive holds."""
+
+    key_template: ClassVar[str] = "archive:{data_version}"
+    lane: ClassVar[Lane] = Lane.ARCHIVE
+    data_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDropDue(Message):
+    """A person decided that a captured event is none, and said why."""
+
+    key_template: ClassVar[str] = "drop:{event}"
+    event: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +178,13 @@ class FeedPollDue(Message):
 KINDS: Final[dict[str, type[Message]]] = {
     "file_arrived": FileArrived,
     "bars_arrived": BarsArrived,
+    "compaction_due": CompactionDue,
+    "removal_due": RemovalDue,
+    "parts_unlisted": PartsUnlisted,
+    "features_due": FeaturesDue,
     "scoring_due": ScoringDue,
+    "archive_due": ArchiveDue,
+    "event_drop_due": EventDropDue,
     "retrain_due": RetrainDue,
     "training_due": TrainingDue,
     "candidate_registered": CandidateRegistered,

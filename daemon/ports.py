@@ -6,7 +6,7 @@ keeps everything in memory; both pass the same contract tests.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,51 @@ class Calendar(Protocol):
         """Give all known session days of a calendar, ascending; ``None`` if every day is one."""
 
 
+class BarPanel(Protocol):
+    """A snapshot of all bars of one data version, quick to read."""
+
+    @property
+    def data_version(self) -> int:
+        """The data version whose bars these are."""
+
+    @property
+    def chain(self) -> str:
+        """The name of the history of parts that led to the data version."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All symbols, sorted."""
+
+    @property
+    def days(self) -> NDArray[np.datetime64]:
+        """All days on which any symbol has a bar, ascending."""
+
+    def field(self, name: str, *, last: int | None = None) -> NDArray[np.float64]:
+        """Give one field of all symbols, NaN where there is no bar; shape (n_symbols, n_days).
+
+        With ``last``, only of the last so many of ``days``.
+        """
+
+    def bars(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        last: int | None = None,
+        since: np.datetime64 | None = None,
+    ) -> Bars:
+        """Give the bars of all or the named symbols, from a day on, and each symbol's own last bars."""
+
+
+class Renewal(NamedTuple):
+    """What brings a panel to a data version: parts, the symbols in them, and how many rows they have."""
+
+    data_version: int
+    chain: str
+    parts: tuple[str, ...]
+    symbols: tuple[str, ...]
+    rows: int
+
+
 class BarStore(Protocol):
     """Keeps bars as immutable parts; which parts make up a data version is the journal's to say."""
 
@@ -44,7 +89,25 @@ class BarStore(Protocol):
         """Store bars durably under a name made of their content, and give that name."""
 
     def read(self, parts: Sequence[str], symbols: Sequence[str] | None = None) -> Bars:
-        """Give the union of ``parts``, of all or the named symbols; a later part wins."""
+        """Give the union of ``parts``, of all or the named symbols; a later part wins.
+
+        Raises
+        ------
+        PartMissingError
+            If one is not there.
+        """
+
+    def has(self, part: str) -> bool:
+        """Tell whether a part is there."""
+
+    def remove(self, part: str) -> None:
+        """Delete a part that the journal no longer lists; none is as good as one."""
+
+    def panel(self) -> BarPanel | None:
+        """Give the panel as it is now, ``None`` if there is none that can be believed."""
+
+    def renew_panel(self, renewal: Renewal, *, onto: BarPanel | None) -> None:
+        """Bring the panel ``onto`` to a data version by the parts since, or make one from all parts."""
 
 
 class Child(Protocol):

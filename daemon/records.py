@@ -63,6 +63,33 @@ class PartStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class YearFile:
+    """All bars of one calendar year in one file."""
+
+    year: int
+    part: str
+    symbols: tuple[str, ...]
+    rows: int
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsCompacted:
+    """Year files take the place of all deltas through ``data_version``, and of older files of their years."""
+
+    data_version: int
+    files: tuple[YearFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredUnlisted:
+    """Files that compactions through a data version retired are no longer listed, and may be deleted."""
+
+    through: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelsStored:
     """The labels of one market that are new or differ, and the labeler's state after the last day."""
 
@@ -72,6 +99,90 @@ class LabelsStored:
     labels: tuple[StoredLabel, ...]
     through_day: str
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedEvent:
+    """A rare event as captured so far; ``same_as`` names the known events that it repeats."""
+
+    id: str
+    first_day: str
+    last_day: str
+    days: int
+    fear_peak: float
+    opened_on: str
+    closed_on: str | None
+    same_as: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsCaptured:
+    """Capture looked at the days of a market: its state after the last, and events that are new or differ.
+
+    With ``is_replay`` it looked at all days, and events that are not among these are no more.
+    """
+
+    market: str
+    version: str
+    through_day: str
+    state: str
+    events: tuple[CapturedEvent, ...]
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDropped:
+    """A captured event is none, says a person; its days are not captured again."""
+
+    id: str
+    first_day: str
+    last_day: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveOutcome:
+    """What became of an event, or of a file that is none, when the archive was built.
+
+    ``inputs`` is the SHA-256 of the bars and labels that were looked at, empty if none were.
+    """
+
+    name: str
+    outcome: str
+    detail: str
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveChecked:
+    """The archive was brought up to a data version; ``recipe`` says which events, and how they are made."""
+
+    data_version: int
+    recipe: str
+    outcomes: tuple[ArchiveOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFeatures:
+    """The features of one day: ``content`` holds floats, little-endian, symbol by symbol.
+
+    ``complete`` counts the symbols whose features are all known.
+    """
+
+    day: str
+    symbols: tuple[str, ...]
+    complete: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesStored:
+    """The features of days that are new or differ; those of days before ``kept_since`` are let go."""
+
+    data_version: int
+    catalogue_hash: str
+    days: tuple[DayFeatures, ...]
+    kept_since: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +253,20 @@ class FeedPolled:
 
 
 Record = (
-    FileTaken | FileQuarantined | PartStored | LabelsStored | RunOpened | RunClosed | DayScored | FeedPolled
+    FileTaken
+    | FileQuarantined
+    | PartStored
+    | BarsCompacted
+    | RetiredUnlisted
+    | LabelsStored
+    | FeaturesStored
+    | RunOpened
+    | RunClosed
+    | DayScored
+    | FeedPolled
+    | EventsCaptured
+    | EventDropped
+    | ArchiveChecked
 )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from daemon.messages import BarsArrived, ScoringDue
+import numpy as np
+
+from daemon.capture import Captured, archive_due, capture_events
+from daemon.messages import BarsArrived, FeaturesDue, ScoringDue
 from daemon.records import Event, LabelsStored, Outcome
 from daemon.stored_label import StoredLabel
 from regime.labels import continue_labels, days_of, labeler_named
@@ -15,27 +19,49 @@ from regime.types import Bars, Regime, RegimeSeries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from daemon.adapters.ledger import LabelerState, StoredPart
+    from daemon.adapters.ledger import LabelerState
+    from daemon.records import Record
     from daemon.settings import MarketSettings
     from daemon.tools import Tools
     from regime.labels import Labeler
 
 
 def relabel(message: BarsArrived, tools: Tools) -> Outcome:
-    """Relabel each market whose index or fear is among the bars; then the day may be scored."""
-    records: list[LabelsStored] = []
+    """Relabel each market whose index or fear is among the bars; then the day may be scored.
+
+    Rare events are captured in the first market, the one that models are trained on.
+    """
+    tools.bring_up_panel()
+    records: list[Record] = []
     events: list[Event] = []
+    first_market = next(iter(tools.settings.markets))
+    known = tools.ledger.labeler_state(first_market)
+    through_day = None if known is None else known.through_day
+    captured: Captured | None = None
     for name, market in tools.settings.markets.items():
         if {market.index, market.fear} & set(message.symbols):
             relabelled = _relabel_market(name, market, message, tools)
             if relabelled is not None:
                 records.append(relabelled.record)
                 events += relabelled.events
+                if name == first_market:
+                    through_day, captured = relabelled.record.through_day, relabelled.captured
+    if captured is not None:
+        records.append(captured.record)
+        events += captured.events
     return Outcome(
         records=tuple(records),
         events=tuple(events),
-        follow_ups=scoring_due(message.data_version, tools),
+        follow_ups=(
+            *_features_due(message.data_version, tools),
+            *scoring_due(message.data_version, tools),
+            *archive_due(message, through_day, captured, tools),
+        ),
     )
+
+
+def _features_due(data_version: int, tools: Tools) -> tuple[FeaturesDue, ...]:
+    return (FeaturesDue(data_version=data_version),) if tools.settings.features.enabled else ()
 
 
 def scoring_due(data_version: int, tools: Tools) -> tuple[ScoringDue, ...]:
@@ -50,31 +76,32 @@ def scoring_due(data_version: int, tools: Tools) -> tuple[ScoringDue, ...]:
 class _Relabelled:
     record: LabelsStored
     events: tuple[Event, ...]
+    captured: Captured | None
 
 
 def _relabel_market(
     name: str, market: MarketSettings, message: BarsArrived, tools: Tools
 ) -> _Relabelled | None:
     symbols = [market.index, market.fear]
-    parts = tools.ledger.parts(through=message.data_version, symbols=symbols)
-    bars = tools.bars.read([part.part for part in parts], symbols)
+    bars = tools.bars_of(message.data_version, symbols)
     index = bars.of_symbol(market.index)
     if not len(index):
         return None
     fear = bars.of_symbol(market.fear) if market.fear else Bars.empty()
     labeler = labeler_named(tools.settings.labels.labeler, has_fear=bool(market.fear))
     known = tools.ledger.labeler_state(name)
-    days = days_of(index, fear if len(fear) else None)
-    if _continues(known, labeler, parts):
+    history = partial(days_of, index, fear if len(fear) else None)
+    continued_from: str | None = None
+    if _continues(known, labeler, message, symbols, tools):
         assert known is not None  # noqa: S101 - _continues says so
-        state = labeler.restore(known.state)
-        days = tuple(day for day in days if str(day.date) > known.through_day)
+        state, continued_from = labeler.restore(known.state), known.through_day
+        days = history(after=np.datetime64(known.through_day, "D"))
     else:
-        state = labeler.start()
+        state, days = labeler.start(), history()
     if not days:
         return None
     after, series = continue_labels(labeler, state, days)
-    before = {label.day: label for label in tools.ledger.labels(name, labeler.version)}
+    before = _labels_since(continued_from, name, labeler, tools)
     fresh = _fresh(series, before)
     record = LabelsStored(
         market=name,
@@ -85,17 +112,27 @@ def _relabel_market(
         state=after.to_json(),
     )
     through = known.through_day if known is not None and known.labeler == labeler.version else None
-    return _Relabelled(record=record, events=_events(name, series, fresh, before, through))
+    captured = None
+    if tools.settings.archive.enabled and name == next(iter(tools.settings.markets)):
+        captured = capture_events(record, days, continued_from=continued_from, history=history, tools=tools)
+    return _Relabelled(record=record, events=_events(name, series, fresh, before, through), captured=captured)
 
 
-def _continues(known: LabelerState | None, labeler: Labeler, parts: Sequence[StoredPart]) -> bool:
+def _labels_since(day: str | None, market: str, labeler: Labeler, tools: Tools) -> dict[str, StoredLabel]:
+    """Give the stored labels of a day and later ones, or all of them, by day."""
+    return {label.day: label for label in tools.ledger.labels(market, labeler.version, since=day)}
+
+
+def _continues(
+    known: LabelerState | None, labeler: Labeler, message: BarsArrived, symbols: Sequence[str], tools: Tools
+) -> bool:
     """Tell whether only days after the last labelled one have arrived since then.
 
     All parts since then are asked, not only the message's: a message before it may have failed.
     """
     if known is None or known.labeler != labeler.version:
         return False
-    since = [part for part in parts if part.data_version > known.data_version]
+    since = tools.ledger.bars.deltas(after=known.data_version, through=message.data_version, symbols=symbols)
     return all(part.first_day > known.through_day for part in since)
 
 

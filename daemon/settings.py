@@ -63,7 +63,7 @@ class WatchSettings:
         60.0, "seconds between full scans, which find what file events missed", low=0.1, high=86400
     )
     still_ms: int = setting(
-        50, "a file is read once its size and time stood still this long, in milliseconds", low=0, high=60000
+        10, "a file is read once its size and time stood still this long, in milliseconds", low=0, high=60000
     )
     batch_max: int = setting(256, "files taken in one turn of the loop", low=1, high=100_000)
 
@@ -95,10 +95,33 @@ class MarketSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BarsSettings:
+    """Stored bars."""
+
+    deltas_max: int = setting(
+        64, "deltas that are read one by one; one more, and all become year files", low=1, high=10_000
+    )
+    keep_retired_days: float = setting(
+        7.0, "how long the files that a compaction replaced are kept at least, in days", low=0
+    )
+    time_limit_s: float = setting(600.0, "time limit of the child that compacts, in seconds", low=1)
+    memory_limit_mib: int = setting(4096, "its memory limit, in MiB", low=256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelsSettings:
     """Regime labels."""
 
     labeler: str = setting("rules", "which state machine labels the days", choices=("rules", "reference"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesSettings:
+    """The 179 features."""
+
+    enabled: bool = setting(default=True, text="compute the features of a day when its bars arrive")
+    threads: int = setting(1, "threads that compute features, in the daemon and in children", low=1, high=64)
+    keep_days: int = setting(30, "days whose features are kept for inspection", low=1, high=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +145,28 @@ class TrainingSettings:
     seed: int = setting(20240106, "seed of everything random in a run", low=0)
     time_limit_s: float = setting(4 * 3600.0, "a run that takes longer has failed, in seconds", low=1)
     memory_limit_mib: int = setting(8192, "memory limit of each process of a run, in MiB", low=512)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """The archive of rare events, and the capture of new ones."""
+
+    enabled: bool = setting(default=True, text="capture rare events, and archive the samples of each")
+    fear_min: float = setting(40.0, "fear at which a day may belong to a new event, in VIX points", low=1)
+    crash_share_min: float = setting(
+        0.5, "share of the last sessions that must be labelled a crash for it", low=0, high=1
+    )
+    window_days: int = setting(10, "how many sessions those are, the day's own included", low=1, high=252)
+    days_min: int = setting(3, "such days running that open an event", low=1, high=252)
+    gap_days: int = setting(20, "sessions without such a day that close it", low=1, high=252)
+    same_share: float = setting(
+        0.5, "an event of which known ones cover this share of the days is none of its own", low=0, high=1
+    )
+    weight: float = setting(
+        0.1, "weight of a captured event; those of the catalogue have .05 to .2", low=0.01
+    )
+    time_limit_s: float = setting(600.0, "time limit of the child that builds the archive, in seconds", low=1)
+    memory_limit_mib: int = setting(4096, "its memory limit, in MiB", low=512)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +229,11 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     markets: Mapping[str, MarketSettings] = field(default_factory=lambda: {"us": MarketSettings()})
+    bars: BarsSettings = field(default_factory=BarsSettings)
     labels: LabelsSettings = field(default_factory=LabelsSettings)
+    features: FeaturesSettings = field(default_factory=FeaturesSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     scoring: ScoringSettings = field(default_factory=ScoringSettings)

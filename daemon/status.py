@@ -196,6 +196,13 @@ def _reasons(ledger: Ledger, refused: Sequence[QuarantinedFile], feeds: Sequence
         )
         for entry in refused
     ]
+    reasons += [
+        Reason(problem=outcome.detail, since=outcome.since, do="regimed archive verify")
+        if outcome.outcome == "refused"
+        else Reason(problem=outcome.detail, since=outcome.since, do=f"regimed archive show {outcome.name}")
+        for outcome in ledger.archive.outcomes()
+        if outcome.outcome in {"empty", "refused"}
+    ]
     closed = [run for run in ledger.runs() if run.outcome != "running"]
     if closed and closed[-1].outcome == "failed":
         run = closed[-1]

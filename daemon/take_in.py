@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from daemon.compaction import compaction_due
 from daemon.formats import FileRejectedError, ParsedFile, Reason, check_bars, read_bars
 from daemon.messages import BarsArrived, FileArrived
 from daemon.records import ChildEnd, ChildJob, Event, FileQuarantined, FileTaken, Outcome, PartStored
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 
 PARQUET_MAGIC: Final = b"PAR1"
+HISTORY_DAYS: Final = 366
+"""How far before a file's first day stored bars are looked at; a year tells how a price usually moves."""
+LATE_PARTS_MAX: Final = 16
+"""Parts of a file's symbols that are read one by one; with more, the panel is brought up first."""
 
 
 def take_in_file(message: FileArrived, tools: Tools) -> Outcome | ChildJob:
@@ -58,9 +63,18 @@ def take_in_parsed(message: FileArrived, end: ChildEnd, tools: Tools) -> Outcome
         return _refuse(message, FileRejectedError(str(result["code"]), str(result["sentence"])), tools)
     try:
         bars = tools.bars.read([str(result["part"])])
-        return _store(message, ParsedFile(format=str(result["format"]), bars=bars), tools)
+        outcome = _store(message, ParsedFile(format=str(result["format"]), bars=bars), tools)
     except FileRejectedError as error:
-        return _refuse(message, error, tools)
+        outcome = _refuse(message, error, tools)
+    _forget_scratch(str(result["part"]), outcome, tools)
+    return outcome
+
+
+def _forget_scratch(part: str, outcome: Outcome, tools: Tools) -> None:
+    """Delete what the child wrote, unless it is just what is stored or was stored before."""
+    stored = {record.part for record in outcome.records if isinstance(record, PartStored)}
+    if not stored | tools.ledger.bars.listed_among([part]) >= {part}:
+        tools.bars.remove(part)
 
 
 def _staged(message: FileArrived, tools: Tools) -> Path:
@@ -94,8 +108,7 @@ def _parse_in_child(message: FileArrived, tools: Tools) -> ChildJob:
 def _store(message: FileArrived, parsed: ParsedFile, tools: Tools) -> Outcome:
     """Store the bars that are new or differ as the next data version."""
     bars = parsed.bars
-    parts = [part.part for part in tools.ledger.parts(symbols=bars.symbols())]
-    known = tools.bars.read(parts, bars.symbols())
+    known = _known(bars, tools)
     _check(bars, known, tools)
     fresh = bars.take(_is_fresh(bars, known))
     first_day, last_day = str(bars.date.min()), str(bars.date.max())
@@ -139,17 +152,35 @@ def _store(message: FileArrived, parsed: ParsedFile, tools: Tools) -> Outcome:
     return Outcome(
         records=(taken, stored),
         events=(Event(name="ingest.accepted", fields=fields),),
-        follow_ups=(arrived,),
+        follow_ups=(arrived, *compaction_due(stored.data_version, tools.settings.bars)),
     )
+
+
+def _known(bars: Bars, tools: Tools) -> Bars:
+    """Give the stored bars of the same symbols on the days of a file and before, as far as they matter."""
+    tools.bring_up_panel(symbols=bars.symbols(), late_max=LATE_PARTS_MAX)
+    since = bars.date.min() - np.timedelta64(HISTORY_DAYS, "D")
+    return tools.bars_of(tools.ledger.data_version(), bars.symbols(), since=since)
 
 
 def _check(bars: Bars, known: Bars, tools: Tools) -> None:
     today = np.datetime64(tools.clock.now().date(), "D")
+    for calendar, symbols in _symbols_by_calendar(bars, tools).items():
+        sessions = None if calendar is None else tools.calendar.sessions(calendar)
+        own = bars.take(np.isin(bars.symbol, symbols))
+        check_bars(own, today=today, sessions=sessions, history=known)
+
+
+def _symbols_by_calendar(bars: Bars, tools: Tools) -> dict[str | None, list[str]]:
+    """Group the symbols by the calendar of their market.
+
+    A fear index is also quoted on days when the exchange is shut, which labels ignore: it has none.
+    """
+    groups: dict[str | None, list[str]] = {}
     for symbol in bars.symbols():
         market = _market_of(symbol, tools)
-        # A fear index is also quoted on days when the exchange is shut; labels ignore those days.
-        sessions = None if symbol == market.fear else tools.calendar.sessions(market.calendar)
-        check_bars(bars.of_symbol(symbol), today=today, sessions=sessions, history=known.of_symbol(symbol))
+        groups.setdefault(None if symbol == market.fear else market.calendar, []).append(symbol)
+    return groups
 
 
 def _market_of(symbol: str, tools: Tools) -> MarketSettings:
@@ -160,17 +191,12 @@ def _market_of(symbol: str, tools: Tools) -> MarketSettings:
 
 def _is_fresh(bars: Bars, known: Bars) -> NDArray[np.bool_]:
     """Tell for each bar whether it is new or differs from the stored one; shape (n_bars,)."""
-    fresh = np.ones(len(bars), dtype=bool)
-    for symbol in bars.symbols():
-        at = np.flatnonzero(bars.symbol == symbol)
-        old = known.of_symbol(symbol)
-        _, places, places_old = np.intersect1d(bars.date[at], old.date, return_indices=True)
-        same = np.ones(len(places), dtype=bool)
-        for name in BAR_FIELDS:
-            now, then = getattr(bars, name)[at][places], getattr(old, name)[places_old]
-            same &= (now == then) | (np.isnan(now) & np.isnan(then))
-        fresh[at[places[same]]] = False
-    return fresh
+    places = known.places_of(bars)
+    same = places >= 0
+    for name in BAR_FIELDS:
+        now, then = getattr(bars, name)[same], getattr(known, name)[places[same]]
+        same[same] = (now == then) | (np.isnan(now) & np.isnan(then))
+    return ~same
 
 
 def _refuse(message: FileArrived, error: FileRejectedError, tools: Tools) -> Outcome:

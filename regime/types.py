@@ -121,11 +121,11 @@ class Bars:
         return cls.of_closes("", [], [])
 
     @classmethod
-    def concat(cls, parts: Sequence[Bars]) -> Self:
+    def concat(cls, parts: Sequence[Self]) -> Self:
         """Give the union of ``parts``; where a (symbol, date) occurs twice the later part wins."""
         filled = [part for part in parts if len(part)]
-        if not filled:
-            return cls.empty()
+        if len(filled) < 2:  # noqa: PLR2004 - one part is its own union
+            return filled[0] if filled else cls.empty()
         symbol = np.concatenate([part.symbol for part in filled])
         date = np.concatenate([part.date for part in filled])
         rank = np.concatenate([np.full(len(part), i) for i, part in enumerate(filled)])
@@ -139,8 +139,8 @@ class Bars:
         }
         return cls(symbol=symbol[kept], date=date[kept], **columns)
 
-    def take(self, mask: NDArray[np.bool_]) -> Self:
-        """Give the bars where ``mask``, shape (n_bars,), is true."""
+    def take(self, mask: NDArray[np.bool_] | slice) -> Self:
+        """Give the bars where ``mask``, shape (n_bars,), is true, or those of a slice."""
         return type(self)(
             symbol=self.symbol[mask],
             date=self.date[mask],
@@ -153,11 +153,33 @@ class Bars:
 
     def of_symbol(self, symbol: str) -> Self:
         """Give the bars of one symbol, in date order; none if it does not occur."""
-        return self.take(self.symbol == symbol)
+        first, end = np.searchsorted(self.symbol, symbol), np.searchsorted(self.symbol, symbol, side="right")
+        return self.take(slice(first, end))
 
     def symbols(self) -> tuple[str, ...]:
         """Give the symbols that occur, sorted."""
-        return tuple(str(s) for s in np.unique(self.symbol))
+        return tuple(self.symbol[self.first_rows()].tolist())
+
+    def first_rows(self) -> NDArray[np.int64]:
+        """Give the row at which each symbol begins; shape (n_symbols,)."""
+        changes = np.flatnonzero(self.symbol[1:] != self.symbol[:-1]) + 1
+        return np.concatenate([[0] if len(self) else [], changes]).astype(np.int64)
+
+    def places_of(self, other: Bars) -> NDArray[np.int64]:
+        """Give for each bar of ``other`` the row with the same symbol and date, -1 if there is none.
+
+        >>> bars = Bars.of_closes("A", ["2024-01-02", "2024-01-03"], [1.0, 2.0])
+        >>> bars.places_of(Bars.of_closes("A", ["2024-01-03", "2024-01-04"], [1.0, 2.0]))
+        array([ 1, -1])
+        """
+        if not len(self):
+            return np.full(len(other), -1, dtype=np.int64)
+        names = self.symbol[self.first_rows()]
+        codes = np.minimum(np.searchsorted(names, other.symbol[other.first_rows()]), len(names) - 1)
+        keys, asked = _keys(self, np.arange(len(names))), _keys(other, codes)
+        place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+        found = (keys[place] == asked) & (self.symbol[place] == other.symbol)
+        return np.where(found, place, -1)
 
     def __len__(self) -> int:
         return len(self.date)
@@ -175,6 +197,13 @@ class Bars:
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside: not hashable
+
+
+def _keys(bars: Bars, codes: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Give one number a bar that grows with its symbol's code and its date."""
+    sizes = np.diff(np.append(bars.first_rows(), len(bars)))
+    days = bars.date.astype(np.int64) + 2**31
+    return np.repeat(codes.astype(np.int64), sizes) * 2**32 + days
 
 
 def _check_shape(bars: Bars) -> None:
@@ -274,7 +303,8 @@ class RegimeSeries:
 class FeatureTable:
     """Features of (symbol, day) rows, sorted by (symbol, date).
 
-    ``values`` has shape (n_rows, n_features) and is NaN during warm-up. Row t used nothing that was not
+    ``values`` has shape (n_rows, n_features), is NaN during warm-up, and lies in memory feature by feature;
+    it is of double precision, or of single where that was asked for. Row t used nothing that was not
     known at the close of its day. ``catalogue_hash`` identifies names, order and formulas; a model
     refuses rows whose hash is not the one it was fitted on.
     """
@@ -282,7 +312,7 @@ class FeatureTable:
     symbol: NDArray[np.str_]
     date: NDArray[np.datetime64]
     names: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: NDArray[np.floating]
     catalogue_hash: str
 
     def __len__(self) -> int:

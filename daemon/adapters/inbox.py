@@ -30,9 +30,15 @@ if TYPE_CHECKING:
     from daemon.settings import WatchSettings
 
 CHUNK_BYTES: Final = 1 << 20
+LOOK_AGAIN_S: Final = 0.05
+"""Between two looks at a file that stood still and is not whole, such as one that is being written."""
+
 PARQUET_MAGIC: Final = b"PAR1"
 INCOMPLETE_WAIT_S: Final = 5.0
 """A parquet file without its closing magic is waited for this long, then taken as it is (and refused)."""
+
+UNENDED_WAIT_S: Final = 0.25
+"""A text whose last line has no end may be half written by a program that opens it for each piece."""
 
 UNCERTAIN_WAIT_S: Final = 2.0
 """How long a file must stand still where the kernel cannot tell whether somebody is writing it."""
@@ -125,6 +131,13 @@ class Inbox:
         """Tell whether a file was seen that is not yet whole, so that another look is due soon."""
         return any(root.young.keys() - root.complained for root in self._roots)
 
+    def patience_s(self) -> float:
+        """Give how long to wait before young files are looked at again."""
+        still_s = self._settings.still_ms / 1000
+        now_s = self._clock.monotonic_s()
+        is_new = any(now_s - seen.since_s < still_s for root in self._roots for seen in root.young.values())
+        return still_s if is_new else max(still_s, LOOK_AGAIN_S)
+
     def collect(self) -> tuple[tuple[FoundFile, ...], tuple[Event, ...]]:
         """Look once; give the files that are whole, at most a batch, and what could not be read."""
         found: list[FoundFile] = []
@@ -172,7 +185,7 @@ class Inbox:
         age_s = now_s - seen.since_s
         if age_s * 1000 < self._settings.still_ms:
             return False
-        return age_s >= INCOMPLETE_WAIT_S or path.suffix != ".parquet" or _has_magic(path)
+        return age_s >= _least_age_s(path)
 
     def _take(self, root: _Watched, path: Path, events: list[Event]) -> FoundFile | None:
         try:
@@ -282,15 +295,35 @@ def _look(status: os.stat_result) -> Look:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
+def _least_age_s(path: Path) -> float:
+    """Give how long a file must stand still by what its end says."""
+    if path.suffix == ".parquet":
+        return 0.0 if _has_magic(path) else INCOMPLETE_WAIT_S
+    return 0.0 if _ends_in_newline(path) else UNENDED_WAIT_S
+
+
+def _ends_in_newline(path: Path) -> bool:
+    return _end_of(path, 1) == b"\n"
+
+
 def _has_magic(path: Path) -> bool:
+    start, end = _end_of(path, len(PARQUET_MAGIC), whence=os.SEEK_SET), _end_of(path, len(PARQUET_MAGIC))
+    return start != PARQUET_MAGIC or end == PARQUET_MAGIC  # not parquet at all: the formats will say so
+
+
+def _end_of(path: Path, count: int, *, whence: int = os.SEEK_END) -> bytes:
+    """Give the last bytes of a file, or the first ones; nothing if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            if file.read(4) != PARQUET_MAGIC:
-                return True  # not parquet at all: the formats will say so
-            file.seek(-4, os.SEEK_END)
-            return file.read(4) == PARQUET_MAGIC
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        return b""
+    try:
+        os.lseek(descriptor, -count if whence == os.SEEK_END else 0, whence)
+        return os.read(descriptor, count)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _is_being_written(descriptor: int) -> bool | None:

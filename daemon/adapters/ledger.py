@@ -8,11 +8,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from daemon.adapters.archive_ledger import ArchiveLedger
+from daemon.adapters.bar_ledger import BarLedger
+from daemon.adapters.feature_ledger import FeatureLedger
 from daemon.stored_label import StoredLabel
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
+
+    from daemon.adapters.bar_ledger import StoredPart
 
 T = TypeVar("T")
 
@@ -24,17 +29,6 @@ class StoredEvent(NamedTuple):
     at: str
     name: str
     fields: Mapping[str, object]
-
-
-class StoredPart(NamedTuple):
-    """A part file of bars and the data version that it made."""
-
-    data_version: int
-    part: str
-    symbols: tuple[str, ...]
-    rows: int
-    first_day: str
-    last_day: str
 
 
 class StoredFile(NamedTuple):
@@ -136,6 +130,9 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.bars = BarLedger(connection)
+        self.features = FeatureLedger(connection)
+        self.archive = ArchiveLedger(connection)
 
     def fact(self, name: str) -> str | None:
         """Give a remembered value, or ``None``."""
@@ -203,29 +200,15 @@ class Ledger:
 
     def data_version(self) -> int:
         """Give the newest data version, 0 before the first bars."""
-        return _first(self._rows("SELECT max(data_version) FROM parts")) or 0
+        return self.bars.data_version()
 
     def parts(
         self, *, through: int | None = None, symbols: Sequence[str] | None = None
     ) -> tuple[StoredPart, ...]:
-        """Give the parts that make up a data version (default: the newest), oldest first.
-
-        With ``symbols``, only the parts that hold bars of one of them.
-        """
-        rows = self._rows(
-            "SELECT data_version, part, symbols, rows, first_day, last_day FROM parts"
-            " WHERE data_version <= ?1 AND (?2 IS NULL OR data_version IN (SELECT data_version"
-            " FROM part_symbols WHERE symbol IN (SELECT value FROM json_each(?2)))) ORDER BY data_version",
-            self.data_version() if through is None else through,
-            None if symbols is None else json.dumps(list(symbols)),
+        """Give the files that make up a data version (default: the newest); see `BarLedger.parts`."""
+        return self.bars.parts(
+            through=self.bars.data_version() if through is None else through, symbols=symbols
         )
-        return tuple(
-            StoredPart(
-                data_version=row[0], part=row[1], symbols=tuple(json.loads(row[2])),
-                rows=row[3], first_day=row[4], last_day=row[5],
-            )
-            for row in rows
-        )  # fmt: skip
 
     def labeler_state(self, market: str) -> LabelerState | None:
         """Give where the labeler of a market stands, or ``None`` before its first day."""
@@ -239,13 +222,18 @@ class Ledger:
             )
         )
 
-    def labels(self, market: str, labeler: str, *, through: int | None = None) -> tuple[StoredLabel, ...]:
-        """Give the labels of a market in date order as of a data version (default: the newest)."""
+    def labels(
+        self, market: str, labeler: str, *, through: int | None = None, since: str | None = None
+    ) -> tuple[StoredLabel, ...]:
+        """Give the labels of a market in date order as of a data version (default: the newest).
+
+        With ``since``, only those of that day and later.
+        """
         version = self.data_version() if through is None else through
         rows = self._rows(
             "SELECT day, regime, reason, pending FROM labels WHERE market = ? AND labeler = ?"
-            " AND data_version <= ? AND ifnull(superseded_by > ?, 1) ORDER BY day",
-            market, labeler, version, version,
+            " AND data_version <= ? AND ifnull(superseded_by > ?, 1) AND day >= ? ORDER BY day",
+            market, labeler, version, version, since or "",
         )  # fmt: skip
         return tuple(
             StoredLabel(day=day, regime=regime, reason=reason, pending=pending)

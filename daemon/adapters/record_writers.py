@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from daemon.adapters.archive_writers import write_archive_record
 from daemon.records import (
+    ArchiveChecked,
+    BarsCompacted,
     DayScored,
+    EventDropped,
+    EventsCaptured,
+    FeaturesStored,
     FeedPolled,
     FileQuarantined,
     FileTaken,
     LabelsStored,
     PartStored,
     Record,
+    RetiredUnlisted,
     RunClosed,
     RunOpened,
 )
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def write_record(connection: sqlite3.Connection, record: Record, at: str) -> None:
+def write_record(connection: sqlite3.Connection, record: Record, at: str) -> None:  # noqa: C901 - a line each
     """Write one record inside the caller's transaction; ``at`` is ISO UTC."""
     match record:
         case FileTaken():
@@ -31,8 +39,16 @@ def write_record(connection: sqlite3.Connection, record: Record, at: str) -> Non
             _store_file_quarantined(connection, record, at)
         case PartStored():
             _store_part(connection, record, at)
+        case BarsCompacted():
+            _compact(connection, record, at)
+        case RetiredUnlisted():
+            _unlist(connection, record, at)
         case LabelsStored():
             _store_labels(connection, record, at)
+        case EventsCaptured() | EventDropped() | ArchiveChecked():
+            write_archive_record(connection, record, at)
+        case FeaturesStored():
+            _store_features(connection, record)
         case RunOpened():
             _open_run(connection, record, at)
         case RunClosed():
@@ -69,17 +85,54 @@ def _store_file_quarantined(connection: sqlite3.Connection, record: FileQuaranti
 
 
 def _store_part(connection: sqlite3.Connection, record: PartStored, at: str) -> None:
+    before = connection.execute(
+        "SELECT chain FROM parts WHERE data_version = ?", (record.data_version - 1,)
+    ).fetchone()
     connection.execute(
-        "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
         (
             record.data_version, record.part, canonical_json(record.symbols), record.rows,
-            record.first_day, record.last_day, at,
+            record.first_day, record.last_day, at, _chain(before[0] if before else "", record.part),
         ),
     )  # fmt: skip
     connection.executemany(
         "INSERT INTO part_symbols VALUES (?, ?)",
         ((symbol, record.data_version) for symbol in record.symbols),
     )
+
+
+def _chain(before: str, part: str) -> str:
+    """Name the history that a part ends, so that equal version numbers of other histories are told apart."""
+    return hashlib.sha256(f"{before}{part}".encode()).hexdigest()
+
+
+def _compact(connection: sqlite3.Connection, record: BarsCompacted, at: str) -> None:
+    connection.execute(
+        "UPDATE parts SET retired_by = ?1, retired_at = ?2 WHERE data_version <= ?1 AND retired_by IS NULL",
+        (record.data_version, at),
+    )
+    connection.executemany(
+        "UPDATE year_files SET retired_by = ?, retired_at = ? WHERE year = ? AND retired_by IS NULL",
+        ((record.data_version, at, file.year) for file in record.files),
+    )
+    connection.executemany(
+        "INSERT INTO year_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+        (
+            (
+                file.year, record.data_version, file.part, canonical_json(file.symbols), file.rows,
+                file.first_day, file.last_day, at,
+            )
+            for file in record.files
+        ),
+    )  # fmt: skip
+
+
+def _unlist(connection: sqlite3.Connection, record: RetiredUnlisted, at: str) -> None:
+    for table in ("parts", "year_files"):
+        connection.execute(
+            f"UPDATE {table} SET removed_at = ? WHERE retired_by <= ? AND removed_at IS NULL",  # noqa: S608 - ours
+            (at, record.through),
+        )
 
 
 def _store_labels(connection: sqlite3.Connection, record: LabelsStored, _at: str) -> None:
@@ -101,6 +154,20 @@ def _store_labels(connection: sqlite3.Connection, record: LabelsStored, _at: str
         " data_version = excluded.data_version, through_day = excluded.through_day, state = excluded.state",
         (record.market, record.labeler, record.data_version, record.through_day, record.state),
     )
+
+
+def _store_features(connection: sqlite3.Connection, record: FeaturesStored) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (
+                day.day, record.data_version, record.catalogue_hash, canonical_json(day.symbols),
+                day.complete, day.content,
+            )
+            for day in record.days
+        ),
+    )  # fmt: skip
+    connection.execute("DELETE FROM features WHERE day < ?", (record.kept_since,))
 
 
 def _open_run(connection: sqlite3.Connection, record: RunOpened, at: str) -> None:

@@ -61,8 +61,36 @@ MIGRATIONS: Final = (
         rows INTEGER NOT NULL,
         first_day TEXT NOT NULL,
         last_day TEXT NOT NULL,
-        at TEXT NOT NULL
+        at TEXT NOT NULL,
+        chain TEXT NOT NULL,
+        retired_by INTEGER,
+        retired_at TEXT,
+        removed_at TEXT
     ) STRICT;
+    CREATE INDEX parts_by_life ON parts (retired_by, data_version);
+    CREATE INDEX parts_retired ON parts (retired_at) WHERE retired_by IS NOT NULL AND removed_at IS NULL;
+
+    CREATE TABLE year_files (
+        year INTEGER NOT NULL,
+        data_version INTEGER NOT NULL REFERENCES parts (data_version),
+        part TEXT NOT NULL,
+        symbols TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        first_day TEXT NOT NULL,
+        last_day TEXT NOT NULL,
+        at TEXT NOT NULL,
+        retired_by INTEGER,
+        retired_at TEXT,
+        removed_at TEXT,
+        PRIMARY KEY (year, data_version)
+    ) STRICT;
+
+    CREATE VIEW bar_files AS
+    SELECT data_version, part, symbols, rows, first_day, last_day, NULL AS year,
+        retired_by, retired_at, removed_at FROM parts
+    UNION ALL
+    SELECT data_version, part, symbols, rows, first_day, last_day, year,
+        retired_by, retired_at, removed_at FROM year_files;
 
     CREATE TABLE part_symbols (
         symbol TEXT NOT NULL,
@@ -82,12 +110,57 @@ MIGRATIONS: Final = (
         PRIMARY KEY (market, labeler, day, data_version)
     ) STRICT, WITHOUT ROWID;
 
+    CREATE TABLE features (
+        day TEXT PRIMARY KEY,
+        data_version INTEGER NOT NULL,
+        catalogue TEXT NOT NULL,
+        symbols TEXT NOT NULL,
+        complete INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+
     CREATE TABLE labelers (
         market TEXT PRIMARY KEY,
         labeler TEXT NOT NULL,
         data_version INTEGER NOT NULL,
         through_day TEXT NOT NULL,
         state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE captures (
+        market TEXT PRIMARY KEY,
+        version TEXT NOT NULL,
+        through_day TEXT NOT NULL,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE captured_events (
+        market TEXT NOT NULL,
+        id TEXT NOT NULL,
+        first_day TEXT NOT NULL,
+        last_day TEXT NOT NULL,
+        days INTEGER NOT NULL,
+        fear_peak REAL NOT NULL,
+        opened_on TEXT NOT NULL,
+        closed_on TEXT,
+        same_as TEXT NOT NULL,
+        PRIMARY KEY (market, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE dropped_events (
+        id TEXT PRIMARY KEY,
+        first_day TEXT NOT NULL,
+        last_day TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE archive_outcomes (
+        name TEXT PRIMARY KEY,
+        outcome TEXT NOT NULL CHECK (outcome IN ('built', 'waiting', 'empty', 'refused')),
+        detail TEXT NOT NULL,
+        inputs TEXT NOT NULL,
+        since TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE runs (

@@ -11,10 +11,12 @@ import numpy as np
 
 from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.ledger import Ledger
+from daemon.adapters.versions import bars_of
 from daemon.configuration import settings_of_values
 from daemon.layout import Layout
+from daemon.markets import first_of, symbols_of_first
 from regime.errors import HistoryTooShortError
-from regime.features import CATALOGUE, compute_features
+from regime.features import compute_features
 from regime.labels import effective_fear, label_days, labeler_named
 from regime.types import Bars, FeatureTable, RegimeSeries
 from registry.readonly import open_read_only
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daemon.settings import MarketSettings, Settings
-
-LOOK_BACK_BARS = max(feature.look_back for feature in CATALOGUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +36,13 @@ class Market:
     index: Bars
     fear: Bars
     labels: RegimeSeries
+    feature_threads: int = 1
 
     def features(self, *, last_days: int | None = None) -> FeatureTable:
-        """Compute the features of all days, or only of each symbol's last bars.
-
-        A feature looks back a fixed number of bars, so both give the same values.
-        """
-        bars = self.bars if last_days is None else _last_bars(self.bars, last_days + LOOK_BACK_BARS)
-        table = compute_features(bars, index=self.index, fear=self.fear)
-        if last_days is None:
-            return table
-        first_day = self.index.date[-last_days:][0]
-        kept = table.date >= first_day
-        return FeatureTable(
-            symbol=table.symbol[kept],
-            date=table.date[kept],
-            names=table.names,
-            values=table.values[kept],
-            catalogue_hash=table.catalogue_hash,
+        """Compute the features of all days, or only of the last days of the index."""
+        since = None if last_days is None else self.index.date[-last_days:][0]
+        return compute_features(
+            self.bars, index=self.index, fear=self.fear, since=since, threads=self.feature_threads
         )
 
 
@@ -74,21 +63,19 @@ def first_market(root: str, data_version: int, settings: Settings) -> Market:
     """
     layout = Layout(Path(root))
     with closing(open_read_only(layout.journal)) as connection:
-        parts = [part.part for part in Ledger(connection).parts(through=data_version)]
-    bars = ParquetBarStore(layout.bars).read(parts)
-    name, market = next(iter(settings.markets.items()))
+        store = ParquetBarStore(layout.bars, layout.panel)
+        bars = bars_of(Ledger(connection).bars, store, data_version)
+    name, market = first_of(settings.markets)
     if market.index not in bars.symbols():
         raise HistoryTooShortError(
             f"market {name!r} has no bars of its index {market.index}; drop them into the inbox,"
             " or correct markets in the configuration"
         )
-    others = {other.fear for other in settings.markets.values()}
-    others |= {other.index for other in settings.markets.values()} - {market.index}
-    own = bars.take(~np.isin(bars.symbol, list(others)))
-    return _market(name, market, bars, own, settings.labels.labeler)
+    own = bars.take(np.isin(bars.symbol, symbols_of_first(settings.markets, bars.symbols())))
+    return _market(name, market, bars, own, settings)
 
 
-def _market(name: str, market: MarketSettings, bars: Bars, own: Bars, labeler: str) -> Market:
+def _market(name: str, market: MarketSettings, bars: Bars, own: Bars, settings: Settings) -> Market:
     index = bars.of_symbol(market.index)
     given = bars.of_symbol(market.fear) if market.fear else Bars.empty()
     fear = given if len(given) else None
@@ -97,12 +84,6 @@ def _market(name: str, market: MarketSettings, bars: Bars, own: Bars, labeler: s
         bars=own,
         index=index,
         fear=effective_fear(index, fear),
-        labels=label_days(index, fear, labeler_named(labeler, has_fear=bool(market.fear))),
+        labels=label_days(index, fear, labeler_named(settings.labels.labeler, has_fear=bool(market.fear))),
+        feature_threads=settings.features.threads,
     )
-
-
-def _last_bars(bars: Bars, count: int) -> Bars:
-    """Give the last ``count`` bars of each symbol."""
-    _, starts, sizes = np.unique(bars.symbol, return_index=True, return_counts=True)
-    from_end = np.repeat(starts + sizes, sizes) - np.arange(len(bars))
-    return bars.take(from_end <= count)

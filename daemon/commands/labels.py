@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from daemon.adapters.bar_store import ParquetBarStore
+from daemon.adapters.versions import bars_of
 from daemon.commands.context import print_json, print_table, reading, settings_of
+from daemon.commands.days import day_of
 from daemon.commands.tables import read_bars_file, write_table
 from daemon.errors import UsageError
 from daemon.layout import layout_of
@@ -82,9 +83,9 @@ def _series(labeler: str, stored: tuple[StoredLabel, ...]) -> RegimeSeries:
 def _cut(series: RegimeSeries, first: str | None, last: str | None) -> RegimeSeries:
     kept = np.ones(len(series), dtype=bool)
     if first:
-        kept &= series.date >= _day(first)
+        kept &= series.date >= day_of(first)
     if last:
-        kept &= series.date <= _day(last)
+        kept &= series.date <= day_of(last)
     if not kept.any():
         raise UsageError(f"there are no labels between {first or 'the start'} and {last or 'the end'}")
     at = np.flatnonzero(kept)
@@ -96,13 +97,6 @@ def _cut(series: RegimeSeries, first: str | None, last: str | None) -> RegimeSer
         pending=tuple(series.pending[i] for i in at),
         provisional=series.provisional[at],
     )
-
-
-def _day(text: str) -> np.datetime64:
-    try:
-        return np.datetime64(date.fromisoformat(text), "D")
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a date; write it like 2024-01-31") from error
 
 
 def _rows(series: RegimeSeries) -> list[dict[str, object]]:
@@ -121,8 +115,8 @@ def _rows(series: RegimeSeries) -> list[dict[str, object]]:
 
 def _plot(layout: Layout, market: MarketSettings, series: RegimeSeries, path: Path) -> None:
     with reading(layout) as ledger:
-        parts = [part.part for part in ledger.parts(symbols=[market.index, market.fear])]
-    bars = ParquetBarStore(layout.bars).read(parts, [market.index, market.fear])
+        store = ParquetBarStore(layout.bars, layout.panel)
+        bars = bars_of(ledger.bars, store, ledger.data_version(), [market.index, market.fear])
     inside = (bars.date >= series.date[0]) & (bars.date <= series.date[-1])
     index = bars.take(inside & (bars.symbol == market.index))
     fear = bars.take(inside & (bars.symbol == market.fear))

@@ -46,9 +46,15 @@ INDEX = arg("--index", required=True, metavar="FILE", help="bars of the market i
 FEAR = arg("--fear", metavar="FILE", help="closes of its fear index, such as the VIX; a proxy if left out")
 OUT = arg("--out", required=True, metavar="FILE", help="what to write: .csv or .parquet")
 REASON = arg("--reason", required=True, help="why; kept in the registry's history")
+FROM = arg("--from", dest="first", metavar="DATE", help="first day")
+TO = arg("--to", dest="end", metavar="DATE", help="last day")
 LABELER = arg("--labeler", choices=("rules", "reference"), default="rules", help="default: rules")
 
+DRY_RUN = arg("--dry-run", action="store_true", help="only say what would be done")
+
 GROUPS: Final = {
+    "archive": "samples of rare events, of the catalogue and captured",
+    "bars": "the stored bars",
     "config": "check and show the configuration",
     "features": "the catalogue of features, and their values",
     "messages": "what waits in the journal, and dead letters",
@@ -126,6 +132,42 @@ COMMANDS: Final = (
         arguments=(arg("id", metavar="ID", type=int, help="as `messages list` shows it"),),
     ),
     Command(
+        words=("bars", "list"),
+        text="list the symbols with their days, and what they are stored in",
+        target="daemon.commands.bars:list_symbols",
+        facts=True,
+    ),
+    Command(
+        words=("bars", "show"),
+        text="show the bars of a symbol",
+        target="daemon.commands.bars:show",
+        arguments=(
+            arg("symbol", metavar="SYMBOL", help="as `bars list` shows it"),
+            FROM,
+            TO,
+            arg("--last", type=at_least(1), help="only the last so many of these"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("bars", "verify"),
+        text="check every file of bars, and the panel against them; exit 1 if anything is wrong",
+        target="daemon.commands.bars:verify",
+        facts=True,
+    ),
+    Command(
+        words=("bars", "export"),
+        text="write bars into a file that could be ingested again",
+        target="daemon.commands.bars:export",
+        arguments=(
+            OUT,
+            arg("--symbol", action="append", metavar="SYMBOL", help="only this one; may be repeated"),
+            FROM,
+            TO,
+        ),
+        facts=True,
+    ),
+    Command(
         words=("label",),
         text="label the days of an index file, without a daemon",
         target="daemon.commands.labels:label",
@@ -150,6 +192,16 @@ COMMANDS: Final = (
         facts=True,
     ),
     Command(
+        words=("features", "show"),
+        text="show the features of a day as they were computed when its bars arrived",
+        target="daemon.commands.features:show",
+        arguments=(
+            arg("--date", metavar="DAY", help="default: the last day"),
+            arg("--symbol", action="append", metavar="SYMBOL", help="show its values; may be repeated"),
+        ),
+        facts=True,
+    ),
+    Command(
         words=("features", "compute"),
         text="compute all features of a file of bars, without a daemon",
         target="daemon.commands.features:compute",
@@ -160,6 +212,50 @@ COMMANDS: Final = (
             arg("--sectors", metavar="FILE", help="CSV with the columns symbol and sector"),
             OUT,
         ),
+    ),
+    Command(
+        words=("archive", "build"),
+        text="build the samples of rare events that are due, of the stored bars or of files",
+        target="daemon.commands.archive:build",
+        arguments=(
+            arg("--event", action="append", metavar="ID", help="only this event; may be repeated"),
+            arg("--bars", metavar="FILE", help="instead of the stored bars: bars of one or more symbols"),
+            arg("--index", metavar="FILE", help="bars of the market index, with --bars"),
+            arg("--fear", metavar="FILE", help="closes of its fear index, with --bars; a proxy if left out"),
+            arg("--out", metavar="DIR", help="where to write, with --bars"),
+            DRY_RUN,
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("archive", "list"),
+        text="list rare events and how far each is archived",
+        target="daemon.commands.archive:list_events",
+        facts=True,
+    ),
+    Command(
+        words=("archive", "show"),
+        text="show one event: its manifest, and its labels beside its nominal regime",
+        target="daemon.commands.archive:show",
+        arguments=(arg("event", metavar="ID", help="as `archive list` shows it"),),
+        facts=True,
+    ),
+    Command(
+        words=("archive", "verify"),
+        text="check the files of the archive; exit 1 and a sentence for each fault",
+        target="daemon.commands.archive:verify",
+        facts=True,
+    ),
+    Command(
+        words=("archive", "drop"),
+        text="declare that a captured event is none; its days are not captured again",
+        target="daemon.commands.archive:drop",
+        arguments=(
+            arg("event", metavar="ID", help="as `archive list` shows it"),
+            arg("--reason", required=True, help="why; kept with the event"),
+            DRY_RUN,
+        ),
+        facts=True,
     ),
     Command(
         words=("train",),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from daemon.children.champion import load_version
 from daemon.children.data import first_market
 from daemon.children.score import predict_day
 from daemon.commands.context import print_json, print_table, reading, reading_registry, settings_of
+from daemon.commands.days import day_of
 from daemon.errors import UsageError
 from daemon.layout import layout_of
 
 if TYPE_CHECKING:
     import argparse
+
+    import numpy as np
 
     from daemon.children.data import Market
 
@@ -27,7 +27,7 @@ def predict(options: argparse.Namespace) -> int:
         data_version = ledger.data_version()
     if data_version == 0:
         raise UsageError(f"there are no bars yet; drop price files into {layout.inbox}")
-    asked = None if options.date is None else _day(options.date)
+    asked = None if options.date is None else day_of(options.date)
     market = first_market(str(layout.root), data_version, settings_of(layout))
     day = _known_day(asked, market)
     with reading_registry(layout) as registry:
@@ -47,13 +47,6 @@ def predict(options: argparse.Namespace) -> int:
         [(row["symbol"], *(row["probabilities"][name] for name in classes)) for row in predictions],
     )
     return 0
-
-
-def _day(text: str) -> np.datetime64:
-    try:
-        return np.datetime64(date.fromisoformat(text), "D")
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a date; write it like 2024-01-31") from error
 
 
 def _known_day(asked: np.datetime64 | None, market: Market) -> np.datetime64:

@@ -5,7 +5,7 @@ bars is refused with a reason code (`Reason`), and `check_bars` holds the bars a
 """
 
 from daemon.formats.checks import check_bars
-from daemon.formats.parquet import parquet_bytes, read_part, write_parquet
+from daemon.formats.parquet import days_of_part, parquet_bytes, read_part, write_parquet
 from daemon.formats.reading import ParsedFile, parse_bars, read_bars
 from daemon.formats.reasons import EXPLANATIONS, FileRejectedError, Reason
 from daemon.formats.writing import write_csv
@@ -16,6 +16,7 @@ __all__ = [
     "ParsedFile",
     "Reason",
     "check_bars",
+    "days_of_part",
     "parquet_bytes",
     "parse_bars",
     "read_bars",

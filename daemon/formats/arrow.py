@@ -74,6 +74,16 @@ def arrow_of_floats(values: NDArray[np.float64]) -> pa.Array:
     return _array(pa.float64(), values.astype("<f8"))
 
 
+def arrow_of_float32s(values: NDArray[np.float32]) -> pa.Array:
+    """Give an Arrow array of single-precision numbers; NaN stays NaN."""
+    return _array(pa.float32(), values.astype("<f4"))
+
+
+def arrow_of_int8s(values: NDArray[np.int8]) -> pa.Array:
+    """Give an Arrow array of small whole numbers."""
+    return _array(pa.int8(), values.astype("i1"))
+
+
 def arrow_of_days(days: NDArray[np.datetime64]) -> pa.Array:
     """Give an Arrow array of calendar days."""
     return _array(pa.date32(), days.astype("M8[D]").astype("i8").astype("<i4"))

@@ -57,7 +57,7 @@ def check_bars(
         for weekends. Rows without an open may lie on holidays, not on weekends: closes of calculated
         indices do (the VIX has 17 such rows since 2004), and are joined to sessions later.
     history
-        Stored bars, to which the first and last bars of the file must fit.
+        Stored bars of these symbols and perhaps others, to which the bars of the file must fit.
 
     Raises
     ------
@@ -74,10 +74,7 @@ def check_bars(
     """
     _refuse(bars, bars.date > today, Reason.FUTURE_DATE, f"today is {today}")
     _check_sessions(bars, sessions)
-    stored = Bars.empty() if history is None else history
-    for symbol in bars.symbols():
-        if not symbol.startswith("^"):
-            _check_splits(bars.of_symbol(symbol), stored.of_symbol(symbol))
+    _check_splits(bars, Bars.empty() if history is None else history)
 
 
 def is_session(date: NDArray[np.datetime64], sessions: NDArray[np.datetime64] | None) -> NDArray[np.bool_]:
@@ -90,7 +87,8 @@ def is_session(date: NDArray[np.datetime64], sessions: NDArray[np.datetime64] | 
     if not len(sessions):
         return _is_working_day(date)
     is_covered = (date >= sessions[0]) & (date <= sessions[-1])
-    return np.where(is_covered, np.isin(date, sessions), _is_working_day(date))
+    place = np.minimum(np.searchsorted(sessions, date), len(sessions) - 1)
+    return np.where(is_covered, sessions[place] == date, _is_working_day(date))
 
 
 def _is_working_day(date: NDArray[np.datetime64]) -> NDArray[np.bool_]:
@@ -109,14 +107,22 @@ def _check_sessions(bars: Bars, sessions: NDArray[np.datetime64] | None) -> None
 
 def _check_splits(bars: Bars, history: Bars) -> None:
     """Look for splits between bars of one symbol of which at least one is of the file."""
-    joined = Bars.concat([history, bars])
-    if len(joined) < 2:  # noqa: PLR2004 - a jump needs two closes
+    bars = bars.take(~np.char.startswith(bars.symbol, "^"))
+    if not len(bars):
         return
-    is_new = np.isin(joined.date, bars.date)
-    move = np.diff(np.log(joined.close))
-    gap = np.log(joined.open[1:] / joined.close[:-1])
-    is_near = np.diff(joined.date) <= np.timedelta64(SPLIT_GAP_DAYS_MAX, "D")
-    suspected = (is_new[1:] | is_new[:-1]) & is_near & _is_like_split(move, gap) & _is_unusual(move)
+    reach = np.timedelta64(SPLIT_GAP_DAYS_MAX, "D")
+    near = (history.date >= bars.date.min() - reach) & (history.date <= bars.date.max() + reach)
+    joined = Bars.concat([history.take(near & np.isin(history.symbol, bars.symbols())), bars])
+    is_new = np.zeros(len(joined), dtype=bool)
+    is_new[joined.places_of(bars)] = True
+    with np.errstate(invalid="ignore"):
+        move = np.diff(np.log(joined.close))
+        gap = np.log(joined.open[1:] / joined.close[:-1])
+    is_pair = (joined.symbol[1:] == joined.symbol[:-1]) & (np.diff(joined.date) <= reach)
+    suspected = (is_new[1:] | is_new[:-1]) & is_pair & _is_like_split(move, gap)
+    for at in np.flatnonzero(suspected):
+        symbol = joined.symbol[at + 1]
+        suspected[at] = _is_unusual(move[at], history.of_symbol(symbol), bars.of_symbol(symbol))
     _refuse(joined, np.append(False, suspected), Reason.SPLIT_SUSPECTED, "the price jumped overnight")
 
 
@@ -131,9 +137,11 @@ def _is_like_split(move: NDArray[np.float64], gap: NDArray[np.float64]) -> NDArr
     return like
 
 
-def _is_unusual(move: NDArray[np.float64]) -> NDArray[np.bool_]:
-    usual = float(np.median(np.abs(move))) if len(move) >= SPLIT_RETURNS_MIN else 0.0
-    return np.abs(move) >= SPLIT_USUAL_MULTIPLE * usual
+def _is_unusual(move: float, history: Bars, bars: Bars) -> bool:
+    """Tell whether a log return is a large multiple of its symbol's usual one."""
+    moves = np.abs(np.diff(np.log(Bars.concat([history, bars]).close)))
+    usual = float(np.median(moves)) if len(moves) >= SPLIT_RETURNS_MIN else 0.0
+    return abs(move) >= SPLIT_USUAL_MULTIPLE * usual
 
 
 def _refuse(bars: Bars, wrong: NDArray[np.bool_], code: Reason, what: str) -> None:

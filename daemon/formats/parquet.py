@@ -88,6 +88,23 @@ def read_part(path: Path) -> Bars:
     return checked_bars(columns)
 
 
+def days_of_part(path: Path) -> NDArray[np.datetime64]:
+    """Give the days that occur in what `parquet_bytes` gave, ascending; reads no other column.
+
+    Raises
+    ------
+    FileRejectedError
+        If the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(path, **_OPENING) as file:
+            return np.unique(_days(file.read(columns=["date"], use_threads=False).column("date")))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise rejection(Reason.CORRUPT, f"the parquet cannot be decoded ({str(error)[:200]})") from error
+
+
 def columns_of_parquet(
     data: bytes, name: str, *, rows_max: int | None = None, bytes_decoded_max: int | None = None
 ) -> Columns:

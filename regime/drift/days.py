@@ -83,7 +83,7 @@ def feature_days(table: FeatureTable, labels: RegimeSeries) -> Iterator[FeatureD
             date=date,
             regime=regime_of.get(date, Regime.UNKNOWN),
             names=table.names,
-            values=table.values[rows],
+            values=table.values[rows].astype(np.float64),
         )
 
 

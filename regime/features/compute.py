@@ -1,26 +1,35 @@
-"""Every feature of every bar: the plain, exact way, against which faster ones are checked."""
+"""Every feature of every bar, or of each symbol's last ones."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from regime.errors import SettingInvalidError
 from regime.features.catalogue import CATALOGUE, catalogue_hash
+from regime.features.engine import Field, Spans, compare, latest_known, run
+from regime.features.expression import field, lag
 from regime.features.feature import DayRule, FearRule, IndexRule, SymbolRule
-from regime.features.series import known_values, series_of
-from regime.types import Bars, FeatureTable
+from regime.features.program import Code, compile_program, encode
+from regime.features.series import CARRY_MAX, series_of_fields
+from regime.types import BAR_FIELDS, Bars, FeatureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-ROUNDING: Final = 1e-10
-"""Values nearer to zero than this are what rounding left of a zero."""
+    from regime.features.cross_section import Comparison
+    from regime.features.expression import Expression
+    from regime.features.feature import Feature
+
 _NO_SECTOR: Final = -1
-_COLUMN: Final = {feature.name: at for at, feature in enumerate(CATALOGUE)}
+NAMES: Final = tuple(feature.name for feature in CATALOGUE)
+_COLUMN: Final = {name: at for at, name in enumerate(NAMES)}
 
 
 def compute_features(
@@ -29,6 +38,10 @@ def compute_features(
     index: Bars,
     fear: Bars | None = None,
     sectors: Mapping[str, str] | None = None,
+    since: np.datetime64 | None = None,
+    until: np.datetime64 | None = None,
+    threads: int = 1,
+    dtype: type[np.floating] = np.float64,
 ) -> FeatureTable:
     """Give the 179 features of each row of ``bars``, in the same order.
 
@@ -43,6 +56,13 @@ def compute_features(
         Closes of the fear index in VIX points, effective for each day; without it features of fear are NaN.
     sectors
         Sector of each symbol; a symbol not in it is compared with all symbols of the day.
+    since, until
+        Give only rows of these days; what they look back upon is taken from ``bars`` all the same, so their
+        values are those that all rows would have, to the last bit.
+    threads
+        Threads that work side by side, at most 64; the result does not depend on it.
+    dtype
+        ``numpy.float64``, or ``numpy.float32`` for half the memory; what is computed is the same.
 
     Returns
     -------
@@ -63,22 +83,66 @@ def compute_features(
     >>> round(float(table.values[-1, table.names.index("price_vs_sma_20")]), 4)
     0.0795
     """
+    if until is not None:
+        bars = bars.take(bars.date <= until)
+    starts = bars.first_rows()
+    asked = np.ones(len(bars), dtype=bool) if since is None else bars.date >= since
+    wanted = np.add.reduceat(asked, starts, dtype=np.int64) if len(starts) else np.zeros(0, dtype=np.int64)
+    rows = SymbolRows(
+        symbols=tuple(bars.symbol[starts].tolist()),
+        days=day_numbers(bars.date),
+        fields={name: np.ascontiguousarray(getattr(bars, name)) for name in BAR_FIELDS},
+        spans=Spans.of(np.diff(np.append(starts, len(bars))), wanted, starts),
+    )
+    return FeatureTable(
+        symbol=bars.symbol if since is None else bars.symbol[asked],
+        date=bars.date if since is None else bars.date[asked],
+        names=NAMES,
+        values=feature_columns(rows, index, fear, sectors, threads=threads, dtype=dtype).T,
+        catalogue_hash=catalogue_hash(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolRows:
+    """Rows of many symbols as they lie in memory, each symbol's in date order: what the engine works on.
+
+    ``days`` are days since 1970; ``fields`` those of bars, each of shape (n_rows,); ``spans`` say where the
+    rows of each of ``symbols`` are and how many of its last ones are asked.
+    """
+
+    symbols: tuple[str, ...]
+    days: NDArray[np.int64]
+    fields: Mapping[str, NDArray[np.float64]]
+    spans: Spans
+
+
+def feature_columns(
+    rows: SymbolRows,
+    index: Bars,
+    fear: Bars | None,
+    sectors: Mapping[str, str] | None,
+    *,
+    threads: int = 1,
+    dtype: type[np.floating] = np.float64,
+) -> NDArray[np.floating]:
+    """Give the features of the rows that are asked, shape (n_features, n_asked); see ``compute_features``."""
     fear = Bars.empty() if fear is None else fear
     _refuse_many("index", index)
     _refuse_many("fear", fear)
-    values = np.full((len(bars), len(CATALOGUE)), np.nan)
-    with np.errstate(all="ignore"):
-        context = _context_columns(index, fear)
-        for rows in _rows_by_symbol(bars):
-            values[rows] = _symbol_values(_part(bars, rows), index, fear, context)
-        _compare_days(values, bars, sectors or {})
-    return FeatureTable(
-        symbol=bars.symbol,
-        date=bars.date,
-        names=tuple(_COLUMN),
-        values=_cleaned(values),
-        catalogue_hash=catalogue_hash(),
-    )
+    programs, spans, days = _programs(), rows.spans, _asked(rows.days, rows.spans)
+    columns = np.empty((len(CATALOGUE), int(spans.wanted.sum())), dtype=dtype)
+    compared = np.empty((len(programs.compared), columns.shape[1]))
+    run(programs.symbol, _fields(rows, index, fear), spans, columns, compared, threads=threads)
+    numbers = _sector_numbers(rows.symbols, sectors or {})
+    compare(compared, days, spans, numbers, programs.comparisons, columns, threads=threads)
+    return columns
+
+
+def _asked(days: NDArray[np.int64], spans: Spans) -> NDArray[np.int64]:
+    """Give the days of the rows that are asked, symbol by symbol."""
+    firsts = spans.starts + spans.lengths - spans.wanted
+    return days[np.repeat(firsts - spans.places, spans.wanted) + np.arange(int(spans.wanted.sum()))]
 
 
 def _refuse_many(name: str, bars: Bars) -> None:
@@ -88,96 +152,122 @@ def _refuse_many(name: str, bars: Bars) -> None:
         )
 
 
-def _rows_by_symbol(bars: Bars) -> list[slice]:
-    if not len(bars):
-        return []
-    starts = np.flatnonzero(np.r_[True, bars.symbol[1:] != bars.symbol[:-1]])
-    ends = np.r_[starts[1:], len(bars)]
-    return [slice(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+def day_numbers(dates: NDArray[np.datetime64] | np.datetime64) -> NDArray[np.int64]:
+    """Give days since 1970."""
+    return np.asarray(dates, dtype="datetime64[D]").astype(np.int64)
 
 
-def _part(bars: Bars, rows: slice) -> Bars:
-    return Bars(
-        symbol=bars.symbol[rows],
-        date=bars.date[rows],
-        open=bars.open[rows],
-        high=bars.high[rows],
-        low=bars.low[rows],
-        close=bars.close[rows],
-        volume=bars.volume[rows],
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Programs:
+    """The catalogue compiled: what is computed of the index, of fear, of each symbol, and of each day."""
+
+    index: Code
+    index_names: tuple[str, ...]
+    fear: Code
+    fear_names: tuple[str, ...]
+    symbol: Code
+    compared: tuple[str, ...]
+    comparisons: tuple[tuple[Comparison, int, int, bool], ...]
 
 
-def _context_columns(
-    index: Bars, fear: Bars
-) -> dict[str, tuple[NDArray[np.datetime64], NDArray[np.float64]]]:
-    """Give days and values of the features that are the same for all symbols."""
-    of_index = series_of(index, index=index, fear=fear)
-    of_fear = series_of(fear, index=index, fear=fear)
-    columns = {}
-    for feature in CATALOGUE:
-        match feature.rule:
-            case IndexRule(kernel=kernel):
-                columns[feature.name] = (index.date, kernel(of_index))
-            case FearRule(kernel=kernel):
-                columns[feature.name] = (fear.date, kernel(of_fear))
-            case SymbolRule() | DayRule():
-                pass
-    return columns
-
-
-def _symbol_values(
-    bars: Bars,
-    index: Bars,
-    fear: Bars,
-    context: dict[str, tuple[NDArray[np.datetime64], NDArray[np.float64]]],
-) -> NDArray[np.float64]:
-    """Give the columns of one symbol that need no other symbol; those of the day stay NaN."""
-    series = series_of(bars, index=index, fear=fear)
-    values = np.full((len(bars), len(CATALOGUE)), np.nan)
+@cache
+def _programs() -> _Programs:
+    series = series_of_fields()
+    of_index = {f.name: f.rule.kernel(series) for f in CATALOGUE if isinstance(f.rule, IndexRule)}
+    of_fear = {f.name: f.rule.kernel(series) for f in CATALOGUE if isinstance(f.rule, FearRule)}
+    of_symbol: dict[int, Expression] = {}
+    compared: list[str] = []
+    comparisons: list[tuple[Comparison, int, int, bool]] = []
     for at, feature in enumerate(CATALOGUE):
         match feature.rule:
             case SymbolRule(kernel=kernel):
-                values[:, at] = kernel(series)
+                of_symbol[at] = kernel(series)
             case IndexRule() | FearRule():
-                known_on, known = context[feature.name]
-                values[:, at] = known_values(known, known_on, bars.date)
-                values[: feature.warm_up, at] = np.nan
-            case DayRule():
-                pass
+                of_symbol[at] = _known_since(feature, series.close)
+            case DayRule(column=column, within_sector=within_sector, comparison=comparison):
+                if column not in compared:
+                    compared.append(column)
+                comparisons.append((comparison, compared.index(column), at, within_sector))
+    of_compared = {-1 - row: of_symbol[_COLUMN[name]] for row, name in enumerate(compared)}
+    columns = of_symbol | of_compared
+    return _Programs(
+        index=encode(compile_program(list(of_index.values()))),
+        index_names=tuple(of_index),
+        fear=encode(compile_program(list(of_fear.values()))),
+        fear_names=tuple(of_fear),
+        symbol=encode(compile_program(list(columns.values())), list(columns)),
+        compared=tuple(compared),
+        comparisons=tuple(comparisons),
+    )
+
+
+def _known_since(feature: Feature, close: Expression) -> Expression:
+    """Give a feature of the context, unknown as long as the symbol is younger than the feature's warm-up."""
+    return field(feature.name) + 0.0 * lag(close, feature.warm_up)
+
+
+def _fields(rows: SymbolRows, index: Bars, fear: Bars) -> dict[str, Field]:
+    """Give what the program of a symbol reads: its bars and what was known beside them."""
+    days, spans = rows.days, rows.spans
+    at_index = latest_known(days, spans, day_numbers(index.date), CARRY_MAX)
+    at_fear = latest_known(days, spans, day_numbers(fear.date), CARRY_MAX)
+    fields = {name: Field(values=values) for name, values in rows.fields.items()}
+    fields["index_close"] = Field(values=np.ascontiguousarray(index.close), at=at_index)
+    fields["fear"] = Field(values=np.ascontiguousarray(fear.close), at=at_fear)
+    programs = _programs()
+    for code, names, context, at in (
+        (programs.index, programs.index_names, index, at_index),
+        (programs.fear, programs.fear_names, fear, at_fear),
+    ):
+        values = _context_values(code, len(names), context, fear, _first_read(at, spans))
+        fields |= {name: Field(values=row, at=at) for name, row in zip(names, values, strict=True)}
+    return fields | _quarter_fields(days, _asked(days, spans))
+
+
+def _first_read(at: NDArray[np.int32], spans: Spans) -> int:
+    """Give the first place of the context that a row reads which is asked."""
+    firsts = spans.starts + spans.lengths - spans.wanted
+    known = at[firsts[spans.wanted > 0]]
+    if not len(known) or (known < 0).any():
+        return 0
+    return int(known.min())
+
+
+def _context_values(code: Code, outputs: int, context: Bars, fear: Bars, first: int) -> NDArray[np.float64]:
+    """Give features of the index or of fear on its own days from ``first`` on, unknown before."""
+    values = np.full((outputs, len(context)), np.nan)
+    rows, wanted = len(context), len(context) - first
+    if rows:
+        days = day_numbers(context.date)
+        spans = Spans.of(np.array([rows]), np.array([wanted]), np.array([0]))
+        at_fear = latest_known(days, spans, day_numbers(fear.date), CARRY_MAX)
+        fields = {
+            "close": Field(values=np.ascontiguousarray(context.close)),
+            "fear": Field(values=np.ascontiguousarray(fear.close), at=at_fear),
+        }
+        computed = np.empty((outputs, wanted))
+        run(code, fields, spans, computed)
+        values[:, first:] = computed
     return values
 
 
-def _compare_days(values: NDArray[np.float64], bars: Bars, sectors: Mapping[str, str]) -> None:
-    """Fill in the columns of the day, in place."""
-    _, days = np.unique(bars.date, return_inverse=True)
-    sector, sector_days = _sector_days(bars, days, sectors)
-    for at, feature in enumerate(CATALOGUE):
-        match feature.rule:
-            case DayRule(column=column, within_sector=within_sector, kernel=kernel):
-                compared = values[:, _COLUMN[column]]
-                known = ~np.isnan(compared)
-                values[known, at] = kernel(compared[known], days[known])
-                inside = known & (sector != _NO_SECTOR)
-                if within_sector:
-                    values[inside, at] = kernel(compared[inside], sector_days[inside])
-            case SymbolRule() | IndexRule() | FearRule():
-                pass
+def _quarter_fields(days: NDArray[np.int64], asked: NDArray[np.int64]) -> dict[str, Field]:
+    """Give sine and cosine of each asked day's angle in its calendar quarter, 0 on its first day."""
+    first, end = (int(asked.min()), int(asked.max()) + 1) if len(asked) else (0, 0)
+    calendar = np.arange(first, end, dtype=np.int64)
+    month = calendar.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    begins = (month - month % 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    ends = (month - month % 3 + 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    angle = 2 * math.pi * (calendar - begins) / (ends - begins)
+    at = np.clip(days - first, -1, end - first - 1).astype(np.int32)
+    return {
+        "quarter_sine": Field(values=np.sin(angle), at=at),
+        "quarter_cosine": Field(values=np.cos(angle), at=at),
+    }
 
 
-def _sector_days(
-    bars: Bars, days: NDArray[np.int64], sectors: Mapping[str, str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the sector number of each row, and the number of its day and sector together."""
-    names = sorted(set(sectors.values()))
-    number = {symbol: names.index(sector) for symbol, sector in sectors.items()}
-    symbols, at = np.unique(bars.symbol, return_inverse=True)
-    numbers = np.array([number.get(str(symbol), _NO_SECTOR) for symbol in symbols], dtype=np.int64)
-    sector = numbers[at]
-    return sector, days * max(len(names), 1) + sector
-
-
-def _cleaned(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make zero what is rounding, and NaN what overflowed: it is not known."""
-    near_zero = np.where(np.abs(values) < ROUNDING, 0.0, values)
-    return np.where(np.isfinite(near_zero), near_zero, np.nan)
+def _sector_numbers(symbols: Sequence[str], sectors: Mapping[str, str]) -> NDArray[np.int32]:
+    """Give the number of each symbol's sector, -1 if it is not known."""
+    numbers = {name: at for at, name in enumerate(sorted(set(sectors.values())))}
+    found = [numbers[sectors[s]] if s in sectors else _NO_SECTOR for s in symbols]
+    return np.array(found, dtype=np.int32)

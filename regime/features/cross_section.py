@@ -6,14 +6,28 @@ both of shape (n_rows,), values known everywhere. A group of one is defined: it 
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from regime.features.ratios import direction
+from regime.features.ratios import TIE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+
+class Comparison(Enum):
+    """How a symbol is compared with its group; the value is the code by which ``_engine.c`` knows it."""
+
+    RANK = 0
+    MEAN = 1
+    FROM_MEAN = 2
+    DEVIATION = 3
+    RISING = 4
+
 
 _RANKED_DECIMALS: Final = 9
 """Values that agree to this many decimals share a rank, so that rounding decides no order."""
@@ -73,7 +87,8 @@ def rising_part(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArr
     >>> rising_part(np.array([1.0, 0.0, -2.0, 5.0]), np.array([0, 0, 0, 0]))
     array([0.625, 0.625, 0.625, 0.625])
     """
-    return 0.5 + group_mean(direction(values), groups) / 2
+    sign = np.where(np.abs(values) <= TIE, 0.0, np.sign(values))
+    return 0.5 + group_mean(sign, groups) / 2
 
 
 def _run(starts: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -82,3 +97,12 @@ def _run(starts: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64
     size = np.diff(np.r_[first, len(starts)])
     run = np.cumsum(starts) - 1
     return first[run], size[run]
+
+
+KERNELS: Final[dict[Comparison, Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]]] = {
+    Comparison.RANK: group_rank,
+    Comparison.MEAN: group_mean,
+    Comparison.FROM_MEAN: from_group_mean,
+    Comparison.DEVIATION: group_deviation,
+    Comparison.RISING: rising_part,
+}

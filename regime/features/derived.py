@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, average, lag, log
 from regime.features.feature import Family, Feature
 from regime.features.momentum import log_return, money_flow, relative_strength, stochastic_k
-from regime.features.ratios import average, log_ratio, log_variance, ratio
+from regime.features.ratios import log_ratio, log_variance, ratio
 from regime.features.trend import efficiency
 from regime.features.volatility import bollinger_position
-from regime.features.windows import age_of_highest, correlation, deviation, highest, lag, mean
+from regime.features.windows import age_of_highest, correlation, deviation, highest, mean
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="derived")
@@ -27,36 +26,36 @@ _SEASON_LENGTH: Final = 16
 _YEAR: Final = 252
 
 
-def around_quarter(values: NDArray[np.float64], quarter: int) -> NDArray[np.float64]:
+def around_quarter(values: Expression, quarter: int) -> Expression:
     """Give rolling values of ``_SEASON_LENGTH`` bars as they stood that many bars after t - ``quarter``."""
     return lag(values, quarter - (_SEASON_LENGTH - 1))
 
 
-def season_variance(series: Series, *, quarters: tuple[int, ...]) -> NDArray[np.float64]:
+def season_variance(series: Series, *, quarters: tuple[int, ...]) -> Expression:
     """Give log(variance at this point of earlier quarters / variance of the year)."""
     fortnight = mean(series.total_variance, _SEASON_LENGTH)
     seasonal = average([around_quarter(fortnight, quarter) for quarter in quarters])
     return log_variance(seasonal) - log_variance(mean(series.total_variance, _YEAR))
 
 
-def event_score(series: Series) -> NDArray[np.float64]:
+def event_score(series: Series) -> Expression:
     """Give how much a day looks like earnings: move in deviations of 60 days before, times volume."""
     usual_move = lag(deviation(series.log_return, 60), 1)
-    move = ratio(np.abs(series.log_return), usual_move, neutral=0.0, scale=1.0)
-    return move * np.log1p(ratio(series.volume, mean(series.volume, 60), neutral=1.0))
+    move = ratio(absolute(series.log_return), usual_move, neutral=0.0, scale=1.0)
+    return move * log(1.0 + ratio(series.volume, mean(series.volume, 60), neutral=1.0))
 
 
-def event_strength(series: Series) -> NDArray[np.float64]:
+def event_strength(series: Series) -> Expression:
     """Give the largest event score of a quarter."""
-    return np.log1p(highest(event_score(series), _QUARTER))
+    return log(1.0 + highest(event_score(series), _QUARTER))
 
 
-def event_age(series: Series) -> NDArray[np.float64]:
+def event_age(series: Series) -> Expression:
     """Give the age of the quarter's largest event score, 0 (today) to 1."""
     return age_of_highest(event_score(series), _QUARTER) / (_QUARTER - 1)
 
 
-def season_event(series: Series) -> NDArray[np.float64]:
+def season_event(series: Series) -> Expression:
     """Give the event score at this point of the last three quarters over its mean of 180 days."""
     score = event_score(series)
     fortnight = highest(score, _SEASON_LENGTH)
@@ -64,46 +63,46 @@ def season_event(series: Series) -> NDArray[np.float64]:
     return log_ratio(seasonal, mean(score, 180))
 
 
-def strength_price_correlation(series: Series) -> NDArray[np.float64]:
+def strength_price_correlation(series: Series) -> Expression:
     """Give the correlation of rsi and close over 20 days: low where they diverge."""
     return correlation(relative_strength(series, length=14), series.close, 20)
 
 
-def squeeze(series: Series) -> NDArray[np.float64]:
+def squeeze(series: Series) -> Expression:
     """Give log(Bollinger width / Keltner width): low where closes stay within the daily range."""
     return log_ratio(2 * deviation(series.close, 20), 1.5 * mean(series.true_range, 20))
 
 
-def volume_confirmed_move(series: Series) -> NDArray[np.float64]:
+def volume_confirmed_move(series: Series) -> Expression:
     """Give today's return in deviations of 20 days, weighted by volume."""
     move = ratio(series.log_return, deviation(series.log_return, 20), neutral=0.0, scale=1.0)
-    return move * np.log1p(ratio(series.volume, mean(series.volume, 20), neutral=1.0))
+    return move * log(1.0 + ratio(series.volume, mean(series.volume, 20), neutral=1.0))
 
 
-def price_volume_correlation(series: Series) -> NDArray[np.float64]:
+def price_volume_correlation(series: Series) -> Expression:
     """Give the correlation of close and volume over 20 days."""
     return correlation(series.close, series.volume, 20)
 
 
-def oscillator_composite(series: Series) -> NDArray[np.float64]:
+def oscillator_composite(series: Series) -> Expression:
     """Give the mean of rsi, stochastic and money flow of 14 days, 0 (oversold) to 100 (overbought)."""
     return (relative_strength(series, length=14) + stochastic_k(series) + money_flow(series)) / 3
 
 
-def mean_reversion(series: Series) -> NDArray[np.float64]:
+def mean_reversion(series: Series) -> Expression:
     """Give how far the close must come back to its mean, if the month had no direction."""
-    aimless: NDArray[np.float64] = 1 - np.abs(efficiency(series))
+    aimless: Expression = 1 - absolute(efficiency(series))
     return (0.5 - bollinger_position(series)) * aimless
 
 
-def momentum_acceleration(series: Series) -> NDArray[np.float64]:
+def momentum_acceleration(series: Series) -> Expression:
     """Give the return of 10 days less that of the 10 before, in deviations of their sum."""
     gained = log_return(series, start=10) - log_return(series, start=20, end=10)
-    usual = deviation(series.log_return, 20) * np.sqrt(20)
+    usual = deviation(series.log_return, 20) * math.sqrt(20)
     return ratio(gained, usual, neutral=0.0, scale=1.0)
 
 
-def volatility_change(series: Series) -> NDArray[np.float64]:
+def volatility_change(series: Series) -> Expression:
     """Give log(deviation of 20 log returns / that of the 20 before)."""
     spread = deviation(series.log_return, 20)
     return log_ratio(spread, lag(spread, 20))

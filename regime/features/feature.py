@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from regime.features.cross_section import Comparison
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 REFERENCE: Final = "reference system, corrected"
@@ -19,37 +18,36 @@ REFERENCE: Final = "reference system, corrected"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolRule:
-    """Computes a feature from each symbol's own series; shape (n_bars,) to (n_bars,)."""
+    """Computes a feature from each symbol's own series."""
 
-    kernel: Callable[[Series], NDArray[np.float64]]
+    kernel: Callable[[Series], Expression]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRule:
     """Computes a feature from the market index's series; symbols get the value known on their day."""
 
-    kernel: Callable[[Series], NDArray[np.float64]]
+    kernel: Callable[[Series], Expression]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FearRule:
     """Computes a feature from the fear index's closes; symbols get the value known on their day."""
 
-    kernel: Callable[[Series], NDArray[np.float64]]
+    kernel: Callable[[Series], Expression]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayRule:
     """Compares the values that another feature, ``column``, has on one day.
 
-    ``kernel`` takes values and group numbers, shape (n_rows,), and sees only known values. The group is the
-    day, or with ``within_sector`` the day's symbols of the same sector; a symbol whose sector is not known
-    is compared with all symbols of the day.
+    Only known values are compared. The group is the day, or with ``within_sector`` the day's symbols of the
+    same sector; a symbol whose sector is not known is compared with all symbols of the day.
     """
 
     column: str
     within_sector: bool
-    kernel: Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ class Family:
     def of_symbol(
         self,
         name: str,
-        kernel: Callable[[Series], NDArray[np.float64]],
+        kernel: Callable[[Series], Expression],
         formula: str,
         look_back: int,
         inputs: str,

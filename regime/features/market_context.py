@@ -7,20 +7,12 @@ if the context were as young as the symbol, so that warm-up does not depend on w
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from regime.features import market_structure, momentum, trend, volatility, volume
-from regime.features.cross_section import (
-    from_group_mean,
-    group_deviation,
-    group_mean,
-    group_rank,
-    rising_part,
-)
+from regime.features.cross_section import Comparison
+from regime.features.expression import log
 from regime.features.feature import REFERENCE, DayRule, Family, FearRule, Feature, IndexRule
 from regime.features.multi_timeframe import volatility_ratio
 from regime.features.ratios import log_variance
@@ -30,84 +22,63 @@ from regime.features.windows import correlation, highest, mean, rank_of_last, re
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="market_context")
 
 
-def fear_variance(fear: NDArray[np.float64]) -> NDArray[np.float64]:
+def fear_variance(fear: Expression) -> Expression:
     """Give the variance a day that a fear index in points (percent a year) stands for."""
     return (fear / 100) ** 2 / volatility.TRADING_DAYS
 
 
-def drawdown(series: Series) -> NDArray[np.float64]:
+def drawdown(series: Series) -> Expression:
     """Give log(close / highest close of 250 bars)."""
-    return np.log(series.close / highest(series.close, 250))
+    return log(series.close / highest(series.close, 250))
 
 
-def fear_level(series: Series) -> NDArray[np.float64]:
+def fear_level(series: Series) -> Expression:
     """Give the logarithm of the fear index in points."""
-    return np.log(series.close)
+    return log(series.close)
 
 
-def fear_rank(series: Series) -> NDArray[np.float64]:
+def fear_rank(series: Series) -> Expression:
     """Give the rank of today's fear among the last 250 days."""
     return rank_of_last(series.close, 250)
 
 
-def fear_premium(series: Series) -> NDArray[np.float64]:
+def fear_premium(series: Series) -> Expression:
     """Give log(variance that fear stands for / mean squared index return of 22 days)."""
     realised = mean(series.log_return**2, 22)
     return log_variance(fear_variance(series.fear)) - log_variance(realised)
 
 
-def beta(series: Series, *, length: int) -> NDArray[np.float64]:
+def beta(series: Series, *, length: int) -> Expression:
     """Give the slope of the symbol's log returns on the index's over the same bars."""
     return regression_slope(series.log_return, series.index_return, length)
 
 
-def index_correlation(series: Series) -> NDArray[np.float64]:
+def index_correlation(series: Series) -> Expression:
     """Give the correlation of 60 log returns of the symbol and the index."""
     return correlation(series.log_return, series.index_return, 60)
 
 
-def idiosyncratic_share(series: Series) -> NDArray[np.float64]:
+def idiosyncratic_share(series: Series) -> Expression:
     """Give the share of the variance of 120 log returns that the index does not explain."""
     return 1 - correlation(series.log_return, series.index_return, 120) ** 2
 
 
-def relative_strength(series: Series, *, length: int) -> NDArray[np.float64]:
+def relative_strength(series: Series, *, length: int) -> Expression:
     """Give the log return of the symbol less that of the index over the same bars."""
     return total(series.log_return, length) - total(series.index_return, length)
 
 
-def scaled_fear(series: Series) -> NDArray[np.float64]:
+def scaled_fear(series: Series) -> Expression:
     """Give log(fear's variance brought to the symbol's level of 252 days / its decaying variance)."""
     implied = fear_variance(series.fear)
     level = mean(series.log_return**2, 252) / mean(implied, 252)
     return log_variance(level * implied) - log_variance(volatility.decaying_variance(series))
-
-
-def quarter_phase(series: Series) -> NDArray[np.float64]:
-    """Give the day's angle in its calendar quarter, 0 on the first day to almost 2 pi on the last."""
-    month = series.date.astype("datetime64[M]").astype(np.int64)
-    first_month = month - month % 3
-    first = first_month.astype("datetime64[M]").astype("datetime64[D]")
-    following = (first_month + 3).astype("datetime64[M]").astype("datetime64[D]")
-    passed: NDArray[np.float64] = (series.date - first) / (following - first)
-    return 2 * math.pi * passed
-
-
-def quarter_sine(series: Series) -> NDArray[np.float64]:
-    """Give the sine of the quarter's phase: 1 when most companies report."""
-    return np.sin(quarter_phase(series))
-
-
-def quarter_cosine(series: Series) -> NDArray[np.float64]:
-    """Give the cosine of the quarter's phase: 1 around the turn of the quarter."""
-    return np.cos(quarter_phase(series))
 
 
 def _of_context(
@@ -125,15 +96,11 @@ def _of_context(
     )
 
 
-def _of_index(
-    name: str, kernel: Callable[[Series], NDArray[np.float64]], formula: str, length: int
-) -> Feature:
+def _of_index(name: str, kernel: Callable[[Series], Expression], formula: str, length: int) -> Feature:
     return _of_context(f"index_{name}", IndexRule(kernel=kernel), f"{formula}, of the index", length, "index")
 
 
-def _of_fear(
-    name: str, kernel: Callable[[Series], NDArray[np.float64]], formula: str, length: int
-) -> Feature:
+def _of_fear(name: str, kernel: Callable[[Series], Expression], formula: str, length: int) -> Feature:
     return _of_context(f"fear_{name}", FearRule(kernel=kernel), f"{formula}, f in points", length, "fear")
 
 
@@ -147,7 +114,7 @@ _COMPARED: Final = {
 def _of_day(
     name: str,
     feature: Feature,
-    kernel: Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]],
+    comparison: Comparison,
     formula: str,
     source: str,
     *,
@@ -162,7 +129,7 @@ def _of_day(
         look_back=feature.look_back,
         warm_up=feature.warm_up,
         source=source,
-        rule=DayRule(column=feature.name, within_sector=within_sector, kernel=kernel),
+        rule=DayRule(column=feature.name, within_sector=within_sector, comparison=comparison),
     )
 
 
@@ -170,7 +137,7 @@ def _rank_feature(feature: Feature) -> Feature:
     return _of_day(
         f"rank_{feature.name}",
         feature,
-        group_rank,
+        Comparison.RANK,
         "(r - 1/2) / n, r = rank of {} among the day's n symbols, ties to 9 decimals shared",
         "Gu, Kelly and Xiu 2020",
     )
@@ -180,7 +147,7 @@ def _sector_feature(length: int) -> Feature:
     return _of_day(
         f"sector_relative_{length}",
         _COMPARED[f"momentum_{length}"],
-        from_group_mean,
+        Comparison.FROM_MEAN,
         "{} less its mean over the day's symbols of the sector, or of all if the sector is not known",
         "Moskowitz and Grinblatt 1999",
         within_sector=True,
@@ -295,28 +262,28 @@ _BREADTH: Final = (
     _of_day(
         "breadth_above_sma_50",
         _COMPARED["price_vs_sma_50"],
-        rising_part,
+        Comparison.RISING,
         "share of the day's symbols with {} above 0, a zero counts one half",
         "Zweig 1986",
     ),
     _of_day(
         "breadth_above_sma_200",
         _COMPARED["price_vs_sma_200"],
-        rising_part,
+        Comparison.RISING,
         "share of the day's symbols with {} above 0, a zero counts one half",
         "Zweig 1986",
     ),
     _of_day(
         "breadth_rising_5",
         _COMPARED["momentum_5"],
-        rising_part,
+        Comparison.RISING,
         "share of the day's symbols with {} above 0, a zero counts one half",
         "Zweig 1986",
     ),
     _of_day(
         "dispersion_20",
         _COMPARED["momentum_20"],
-        group_deviation,
+        Comparison.DEVIATION,
         "standard deviation of {} over the day's symbols, divisor n",
         "Stivers 2003",
     ),
@@ -328,7 +295,7 @@ _SECTOR: Final = (
     _of_day(
         "sector_momentum_20",
         _COMPARED["momentum_20"],
-        group_mean,
+        Comparison.MEAN,
         "mean of {} over the day's symbols of the sector, or of all if the sector is not known",
         "Moskowitz and Grinblatt 1999",
         within_sector=True,
@@ -336,7 +303,7 @@ _SECTOR: Final = (
     _of_day(
         "sector_breadth_20",
         _COMPARED["price_vs_sma_20"],
-        rising_part,
+        Comparison.RISING,
         "share of the sector's symbols of the day with {} above 0, or of all if the sector is not known",
         "Zweig 1986",
         within_sector=True,
@@ -346,7 +313,7 @@ _SECTOR: Final = (
 _SEASON: Final = (
     _FAMILY.of_symbol(
         "quarter_sine",
-        quarter_sine,
+        lambda series: series.quarter_sine,
         "sin(2 pi * days since the first day of the quarter / days of the quarter)",
         1,
         "calendar",
@@ -354,7 +321,7 @@ _SEASON: Final = (
     ),
     _FAMILY.of_symbol(
         "quarter_cosine",
-        quarter_cosine,
+        lambda series: series.quarter_cosine,
         "cos(2 pi * days since the first day of the quarter / days of the quarter)",
         1,
         "calendar",

@@ -7,25 +7,23 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import average, lag, log
 from regime.features.feature import Family, Feature
-from regime.features.ratios import average, direction, ratio
+from regime.features.ratios import direction, ratio
 from regime.features.trend import distance_to_mean, in_true_ranges
 from regime.features.windows import (
     age_of_highest,
     age_of_lowest,
     deepest_fall,
     highest,
-    lag,
     lowest,
     mean,
     total,
 )
+from regime.features.windows import streak as longest_streak
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="market_structure")
@@ -34,69 +32,64 @@ _STREAK_MAX: Final = 9
 _ALIGNED: Final = (1, 10, 20, 50, 200)
 
 
-def distance_to_year_high(series: Series) -> NDArray[np.float64]:
+def distance_to_year_high(series: Series) -> Expression:
     """Give log(close / highest high of 252 bars)."""
-    return np.log(series.close / highest(series.high, _YEAR))
+    return log(series.close / highest(series.high, _YEAR))
 
 
-def distance_to_year_low(series: Series) -> NDArray[np.float64]:
+def distance_to_year_low(series: Series) -> Expression:
     """Give log(close / lowest low of 252 bars)."""
-    return np.log(series.close / lowest(series.low, _YEAR))
+    return log(series.close / lowest(series.low, _YEAR))
 
 
-def maximum_drawdown(series: Series) -> NDArray[np.float64]:
+def maximum_drawdown(series: Series) -> Expression:
     """Give the log of the deepest fall from a close to a later one within 60 bars, 0 or less."""
-    return np.log(deepest_fall(series.close, 60))
+    return log(deepest_fall(series.close, 60))
 
 
-def age_of_high(series: Series, *, length: int) -> NDArray[np.float64]:
+def age_of_high(series: Series, *, length: int) -> Expression:
     """Give the age of the highest high as a share of the window, 0 (today) to 1."""
     return age_of_highest(series.high, length) / (length - 1)
 
 
-def age_of_low(series: Series, *, length: int) -> NDArray[np.float64]:
+def age_of_low(series: Series, *, length: int) -> Expression:
     """Give the age of the lowest low as a share of the window, 0 (today) to 1."""
     return age_of_lowest(series.low, length) / (length - 1)
 
 
-def streak(series: Series) -> NDArray[np.float64]:
+def streak(series: Series) -> Expression:
     """Give the number of days running that rose (positive) or fell (negative), 9 at most.
 
     0 on an unchanged day.
     """
-    sign = direction(series.log_return)
-    past = [lag(sign, age) for age in range(_STREAK_MAX)]
-    same = np.array([earlier == sign for earlier in past])
-    unbroken: NDArray[np.float64] = np.minimum.accumulate(same, axis=0).sum(axis=0, dtype=np.float64)
-    known = 0.0 * average(past)
-    return sign * unbroken + known
+    return longest_streak(direction(series.log_return), _STREAK_MAX)
 
 
-def average_alignment(series: Series) -> NDArray[np.float64]:
+def average_alignment(series: Series) -> Expression:
     """Give the mean sign of close over 10-day mean over 20 over 50 over 200, -1 to 1."""
     means = [mean(series.close, length) for length in _ALIGNED]
     return average([direction(short / long - 1) for short, long in pairwise(means)])
 
 
-def breakout(series: Series) -> NDArray[np.float64]:
+def breakout(series: Series) -> Expression:
     """Give the close less the highest high of the 20 bars before, in true ranges."""
     return in_true_ranges(series, series.close - lag(highest(series.high, 20), 1), 20)
 
 
-def breakdown(series: Series) -> NDArray[np.float64]:
+def breakdown(series: Series) -> Expression:
     """Give the close less the lowest low of the 20 bars before, in true ranges."""
     return in_true_ranges(series, series.close - lag(lowest(series.low, 20), 1), 20)
 
 
-def choppiness(series: Series) -> NDArray[np.float64]:
+def choppiness(series: Series) -> Expression:
     """Give the choppiness index of 14 bars: 0 in a straight trend, 100 if the way leads nowhere."""
     walked = total(series.true_range, 14)
     spanned = highest(series.true_high, 14) - lowest(series.true_low, 14)
     wandered = ratio(walked, spanned, neutral=math.sqrt(14), scale=series.close)
-    return 100 * np.log(wandered) / math.log(14)
+    return 100 * log(wandered) / math.log(14)
 
 
-def above_average_share(series: Series) -> NDArray[np.float64]:
+def above_average_share(series: Series) -> Expression:
     """Give the share of 50 days that closed above their 20-day mean; one upon it counts one half."""
     return 0.5 + mean(direction(distance_to_mean(series, length=20)), 50) / 2
 

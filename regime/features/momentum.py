@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, larger, log, where
 from regime.features.feature import Family, Feature
-from regime.features.ratios import TIE, average, ratio
-from regime.features.windows import highest, lag, lowest, mean, total
+from regime.features.ratios import TIE, ratio
+from regime.features.windows import highest, lowest, mean, mean_distance, total
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="momentum")
@@ -23,60 +21,61 @@ MONTH: Final = 21
 YEAR: Final = 252
 
 
-def rising_share(change: NDArray[np.float64], close: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+def rising_share(change: Expression, close: Expression, length: int) -> Expression:
     """Give the rises' share of all movement over ``length`` changes, in percent; 50 if nothing moved.
 
     This is the relative strength index with simple means (Cutler), which has no memory beyond its window.
     """
-    rises, moves = total(np.maximum(change, 0.0), length), total(np.abs(change), length)
+    rises, moves = total(larger(change, 0.0), length), total(absolute(change), length)
     return 100 * ratio(rises, moves, neutral=0.5, scale=close)
 
 
-def relative_strength(series: Series, *, length: int) -> NDArray[np.float64]:
+def relative_strength(series: Series, *, length: int) -> Expression:
     """Give the relative strength index over ``length`` daily changes, 0 to 100."""
     return rising_share(series.change, series.close, length)
 
 
-def range_position(series: Series, *, length: int) -> NDArray[np.float64]:
+def range_position(series: Series, *, length: int) -> Expression:
     """Give where the close lies between the lowest low and the highest high, 0 to 1; .5 if they are one."""
     bottom = lowest(series.low, length)
     width = highest(series.high, length) - bottom
     return ratio(series.close - bottom, width, neutral=0.5, scale=series.close)
 
 
-def stochastic_k(series: Series) -> NDArray[np.float64]:
+def stochastic_k(series: Series) -> Expression:
     """Give Lane's %K of 14 bars."""
     return 100 * range_position(series, length=14)
 
 
-def stochastic_d(series: Series) -> NDArray[np.float64]:
+def stochastic_d(series: Series) -> Expression:
     """Give Lane's %D: the mean of three %K."""
     return mean(stochastic_k(series), 3)
 
 
-def log_return(series: Series, *, start: int, end: int = 0) -> NDArray[np.float64]:
+def log_return(series: Series, *, start: int, end: int = 0) -> Expression:
     """Give the log return from the close ``start`` bars ago to the close ``end`` bars ago."""
-    return np.log(lag(series.close, end) / lag(series.close, start))
+    return log(lag(series.close, end) / lag(series.close, start))
 
 
-def money_flow(series: Series) -> NDArray[np.float64]:
+def money_flow(series: Series) -> Expression:
     """Give the money flow index of 14 bars; 50 if no money flowed."""
     flow = series.typical * series.volume
     rise = series.typical - lag(series.typical, 1)
     none = 0.0 * rise * flow
-    rising = np.where(rise > TIE * series.typical, flow, none)
-    falling = np.where(rise < -TIE * series.typical, flow, none)
+    rising = where(rise > TIE * series.typical, flow, none)
+    falling = where(rise < -TIE * series.typical, flow, none)
     gained, lost = total(rising, 14), total(falling, 14)
     return 100 * ratio(gained, gained + lost, neutral=0.5)
 
 
-def commodity_channel(series: Series) -> NDArray[np.float64]:
+def commodity_channel(series: Series) -> Expression:
     """Give the commodity channel index of 20 bars; 0 if the typical price stood still."""
-    from_mean = _from_window_mean(series.typical, 20)
-    return ratio(from_mean[0], 0.015 * from_mean[1], neutral=0.0, scale=series.close)
+    from_mean = series.typical - mean(series.typical, 20)
+    usual = mean_distance(series.typical, 20)
+    return ratio(from_mean, 0.015 * usual, neutral=0.0, scale=series.close)
 
 
-def ultimate_oscillator(series: Series) -> NDArray[np.float64]:
+def ultimate_oscillator(series: Series) -> Expression:
     """Give the ultimate oscillator of 7, 14 and 28 bars; 50 if the true range is nothing."""
     pressure = series.close - series.true_low
     shares = [
@@ -84,15 +83,6 @@ def ultimate_oscillator(series: Series) -> NDArray[np.float64]:
         for n in (7, 14, 28)
     ]
     return 100 * (4 * shares[0] + 2 * shares[1] + shares[2]) / 7
-
-
-def _from_window_mean(
-    values: NDArray[np.float64], length: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Today's distance from the mean of its window, and the mean absolute distance of the window."""
-    centre = mean(values, length)
-    distances = [np.abs(lag(values, age) - centre) for age in range(length)]
-    return values - centre, average(distances)
 
 
 def _relative_strength_feature(length: int) -> Feature:

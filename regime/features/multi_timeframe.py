@@ -8,17 +8,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, average, lag, larger
 from regime.features.feature import Family, Feature
 from regime.features.momentum import log_return
-from regime.features.ratios import average, direction, log_ratio, ratio
+from regime.features.ratios import direction, log_ratio, ratio
 from regime.features.volatility import channel_width
-from regime.features.windows import deviation, exponential_mean, highest, lag, lowest, weighted
+from regime.features.windows import deviation, exponential_mean, highest, lowest, total
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="multi_timeframe")
@@ -28,42 +26,40 @@ _FAST, _SLOW, _SIGNAL = 6, 13, 5
 _SLOW_LENGTH, _SIGNAL_LENGTH = 39, 12
 
 
-def coarse_relative_strength(series: Series, *, step: int, count: int) -> NDArray[np.float64]:
+def coarse_relative_strength(series: Series, *, step: int, count: int) -> Expression:
     """Give the relative strength index of ``count`` changes over ``step`` bars each, 0 to 100."""
     change = series.close - lag(series.close, step)
-    taken = np.zeros((count - 1) * step + 1)
-    taken[::step] = 1.0
-    rises, moves = weighted(np.maximum(change, 0.0), taken), weighted(np.abs(change), taken)
+    rises, moves = total(larger(change, 0.0), count, step), total(absolute(change), count, step)
     return 100 * ratio(rises, moves, neutral=0.5, scale=series.close)
 
 
-def _weekly_macd_in_price(series: Series) -> NDArray[np.float64]:
+def _weekly_macd_in_price(series: Series) -> Expression:
     fast = exponential_mean(series.close, _FAST, step=_WEEK)
     return fast - exponential_mean(series.close, _SLOW, _SLOW_LENGTH, step=_WEEK)
 
 
-def weekly_macd(series: Series) -> NDArray[np.float64]:
+def weekly_macd(series: Series) -> Expression:
     """Give the convergence of the 6- and 13-week exponential means as a share of the close."""
     return _weekly_macd_in_price(series) / series.close
 
 
-def weekly_macd_histogram(series: Series) -> NDArray[np.float64]:
+def weekly_macd_histogram(series: Series) -> Expression:
     """Give the weekly convergence less its 5-week exponential mean as a share of the close."""
     line = _weekly_macd_in_price(series)
     return (line - exponential_mean(line, _SIGNAL, _SIGNAL_LENGTH, step=_WEEK)) / series.close
 
 
-def volatility_ratio(series: Series, *, short: int, long: int) -> NDArray[np.float64]:
+def volatility_ratio(series: Series, *, short: int, long: int) -> Expression:
     """Give log(deviation of ``short`` log returns / deviation of ``long``)."""
     return log_ratio(deviation(series.log_return, short), deviation(series.log_return, long))
 
 
-def timeframe_agreement(series: Series) -> NDArray[np.float64]:
+def timeframe_agreement(series: Series) -> Expression:
     """Give the mean sign of the returns over a week, a month, a quarter and a year."""
     return average([direction(log_return(series, start=bars)) for bars in _HORIZONS])
 
 
-def weekly_body(series: Series) -> NDArray[np.float64]:
+def weekly_body(series: Series) -> Expression:
     """Give the week's close less its open over its range, -1 to 1; 0 for a flat week."""
     week = highest(series.high, _WEEK) - lowest(series.low, _WEEK)
     moved = series.close - lag(series.open, _WEEK - 1)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, larger, log, smaller
 from regime.features.feature import Family, Feature
 from regime.features.momentum import range_position
 from regime.features.ratios import ratio
 from regime.features.trend import in_true_ranges
-from regime.features.windows import highest, lag, lowest, rank_of_last
+from regime.features.windows import highest, last_swing, lowest, rank_of_last
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="price_pattern")
@@ -26,90 +24,76 @@ _SWING_LENGTH: Final = 5
 _SWING_LOOK_BACK: Final = _SWING_WINDOW + _SWING_LENGTH - 1
 
 
-def _share_of_range(series: Series, part: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share_of_range(series: Series, part: Expression) -> Expression:
     return ratio(part, series.high - series.low, neutral=0.0, scale=series.close)
 
 
-def candle_body(series: Series) -> NDArray[np.float64]:
+def candle_body(series: Series) -> Expression:
     """Give close less open over the day's range, -1 to 1; 0 for a flat bar."""
     return _share_of_range(series, series.close - series.open)
 
 
-def upper_shadow(series: Series) -> NDArray[np.float64]:
+def upper_shadow(series: Series) -> Expression:
     """Give the part of the day's range above the body, 0 to 1; 0 for a flat bar."""
-    return _share_of_range(series, series.high - np.maximum(series.open, series.close))
+    return _share_of_range(series, series.high - larger(series.open, series.close))
 
 
-def lower_shadow(series: Series) -> NDArray[np.float64]:
+def lower_shadow(series: Series) -> Expression:
     """Give the part of the day's range below the body, 0 to 1; 0 for a flat bar."""
-    return _share_of_range(series, np.minimum(series.open, series.close) - series.low)
+    return _share_of_range(series, smaller(series.open, series.close) - series.low)
 
 
-def gap_percent(series: Series) -> NDArray[np.float64]:
+def gap_percent(series: Series) -> Expression:
     """Give the gap from yesterday's close to the open in percent."""
     return 100 * (series.open / series.previous_close - 1)
 
 
-def resistance_distance(series: Series) -> NDArray[np.float64]:
+def resistance_distance(series: Series) -> Expression:
     """Give the way up to the first floor-trader resistance of yesterday's bar, in true ranges."""
     resistance = 2 * lag(series.typical, 1) - lag(series.low, 1)
     return in_true_ranges(series, resistance - series.close, 14)
 
 
-def support_distance(series: Series) -> NDArray[np.float64]:
+def support_distance(series: Series) -> Expression:
     """Give the way down to the first floor-trader support of yesterday's bar, in true ranges."""
     support = 2 * lag(series.typical, 1) - lag(series.high, 1)
     return in_true_ranges(series, series.close - support, 14)
 
 
-def last_swing_high(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the latest swing high confirmed in the last 36 bars, else the highest of the window.
-
-    A swing high is the middle and the highest of five bars; it is known two bars later.
-
-    >>> bars = np.r_[np.arange(1.0, 41.0), 39.0, 38.0]
-    >>> float(last_swing_high(bars)[-1])
-    40.0
-    """
-    middle = lag(values, _SWING_LENGTH // 2)
-    confirmed = middle == highest(values, _SWING_LENGTH)
-    rows = np.arange(len(values))
-    latest = np.maximum.accumulate(np.where(confirmed, rows, -1))
-    fallback = highest(values, _SWING_LOOK_BACK)
-    fresh = (latest >= 0) & (rows - latest < _SWING_WINDOW)
-    return np.where(fresh & ~np.isnan(fallback), middle[np.maximum(latest, 0)], fallback)
+def last_swing_high(values: Expression) -> Expression:
+    """Give the latest swing high confirmed in the last 36 bars, else the highest of the window."""
+    return last_swing(values, _SWING_LENGTH, _SWING_WINDOW)
 
 
-def swing_high_distance(series: Series) -> NDArray[np.float64]:
+def swing_high_distance(series: Series) -> Expression:
     """Give log(close / latest swing high)."""
-    return np.log(series.close / last_swing_high(series.high))
+    return log(series.close / last_swing_high(series.high))
 
 
-def swing_low_distance(series: Series) -> NDArray[np.float64]:
+def swing_low_distance(series: Series) -> Expression:
     """Give log(close / latest swing low)."""
-    return np.log(series.close / -last_swing_high(-series.low))
+    return log(series.close / -last_swing_high(-series.low))
 
 
-def higher_high(series: Series) -> NDArray[np.float64]:
+def higher_high(series: Series) -> Expression:
     """Give log(highest high of 20 bars / highest high of the 20 before)."""
     top = highest(series.high, 20)
-    return np.log(top / lag(top, 20))
+    return log(top / lag(top, 20))
 
 
-def higher_low(series: Series) -> NDArray[np.float64]:
+def higher_low(series: Series) -> Expression:
     """Give log(lowest low of 20 bars / lowest low of the 20 before)."""
     bottom = lowest(series.low, 20)
-    return np.log(bottom / lag(bottom, 20))
+    return log(bottom / lag(bottom, 20))
 
 
-def retracement_distance(series: Series) -> NDArray[np.float64]:
+def retracement_distance(series: Series) -> Expression:
     """Give the distance to the nearest Fibonacci retracement of the 60-bar range, as a share of it."""
     position = range_position(series, length=60)
-    nearest: NDArray[np.float64] = np.min([np.abs(position - level) for level in _RETRACEMENTS], axis=0)
-    return nearest
+    return reduce(smaller, [absolute(position - level) for level in _RETRACEMENTS])
 
 
-def narrow_range(series: Series) -> NDArray[np.float64]:
+def narrow_range(series: Series) -> Expression:
     """Give the rank of the day's range among the last 7, 0 (narrowest) to 1."""
     return rank_of_last(series.log_range, 7)
 

@@ -6,18 +6,17 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, log
 from regime.features.feature import Family, Feature
 from regime.features.momentum import log_return
 from regime.features.ratios import direction, ratio
 from regime.features.volatility import TRADING_DAYS
 from regime.features.windows import (
     correlation,
+    correlation_with_time,
     deviation,
     excess_kurtosis,
     highest,
-    lag,
     lowest,
     mean,
     rank_of_last,
@@ -27,58 +26,57 @@ from regime.features.windows import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="statistical")
 
 
-def return_skewness(series: Series, *, length: int) -> NDArray[np.float64]:
+def return_skewness(series: Series, *, length: int) -> Expression:
     """Give the skewness of daily log returns."""
     return skewness(series.log_return, length)
 
 
-def return_kurtosis(series: Series, *, length: int) -> NDArray[np.float64]:
+def return_kurtosis(series: Series, *, length: int) -> Expression:
     """Give the excess kurtosis of daily log returns."""
     return excess_kurtosis(series.log_return, length)
 
 
-def z_score(series: Series) -> NDArray[np.float64]:
+def z_score(series: Series) -> Expression:
     """Give the close's distance from its 50-day mean in deviations; 0 if nothing moved."""
     from_mean = series.close - mean(series.close, 50)
     return ratio(from_mean, deviation(series.close, 50), neutral=0.0, scale=series.close)
 
 
-def sharpe_ratio(series: Series) -> NDArray[np.float64]:
+def sharpe_ratio(series: Series) -> Expression:
     """Give mean over deviation of 60 log returns, annualised; 0 if they do not vary."""
     spread = deviation(series.log_return, 60)
     return math.sqrt(TRADING_DAYS) * ratio(mean(series.log_return, 60), spread, neutral=0.0, scale=1.0)
 
 
-def regression_slope(series: Series, *, length: int) -> NDArray[np.float64]:
+def regression_slope(series: Series, *, length: int) -> Expression:
     """Give the least-squares slope of the log close in percent a day."""
-    return 100 * slope_in_time(np.log(series.close), length)
+    return 100 * slope_in_time(log(series.close), length)
 
 
-def regression_fit(series: Series) -> NDArray[np.float64]:
+def regression_fit(series: Series) -> Expression:
     """Give the correlation of 60 closes with time, squared, with its sign; 0 if nothing moved."""
-    fit = correlation(series.close, np.arange(len(series), dtype=np.float64), 60)
-    return fit * np.abs(fit)
+    fit = correlation_with_time(series.close, 60)
+    return fit * absolute(fit)
 
 
-def autocorrelation(series: Series) -> NDArray[np.float64]:
+def autocorrelation(series: Series) -> Expression:
     """Give the correlation of 60 log returns with those of the day before."""
     return correlation(series.log_return, lag(series.log_return, 1), 60)
 
 
-def absolute_autocorrelation(series: Series) -> NDArray[np.float64]:
+def absolute_autocorrelation(series: Series) -> Expression:
     """Give the correlation of 60 absolute log returns with those of the day before."""
-    size = np.abs(series.log_return)
+    size = absolute(series.log_return)
     return correlation(size, lag(size, 1), 60)
 
 
-def variance_ratio(series: Series) -> NDArray[np.float64]:
+def variance_ratio(series: Series) -> Expression:
     """Give the variance of 5-day returns over five times that of daily ones, 60 returns; 1 if none."""
     drift = mean(series.log_return, 60)
     daily = deviation(series.log_return, 60) ** 2 * 59 / 60
@@ -88,26 +86,26 @@ def variance_ratio(series: Series) -> NDArray[np.float64]:
     return ratio(spread, 5 * daily, neutral=1.0)
 
 
-def return_rank(series: Series) -> NDArray[np.float64]:
+def return_rank(series: Series) -> Expression:
     """Give the rank of today's log return among the last 250."""
     return rank_of_last(series.log_return, 250)
 
 
-def largest_rise(series: Series) -> NDArray[np.float64]:
+def largest_rise(series: Series) -> Expression:
     """Give the largest log return of 20 days in deviations of 60; 0 if they do not vary."""
     return _in_deviations(series, highest(series.log_return, 20))
 
 
-def largest_fall(series: Series) -> NDArray[np.float64]:
+def largest_fall(series: Series) -> Expression:
     """Give the lowest log return of 20 days in deviations of 60; 0 if they do not vary."""
     return _in_deviations(series, lowest(series.log_return, 20))
 
 
-def _in_deviations(series: Series, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_deviations(series: Series, values: Expression) -> Expression:
     return ratio(values, deviation(series.log_return, 60), neutral=0.0, scale=1.0)
 
 
-def positive_share(series: Series) -> NDArray[np.float64]:
+def positive_share(series: Series) -> Expression:
     """Give the share of rising days among 20; an unchanged day counts one half."""
     return 0.5 + mean(direction(series.log_return), 20) / 2
 

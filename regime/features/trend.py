@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, where
 from regime.features.feature import Family, Feature
 from regime.features.ratios import TIE, ratio
 from regime.features.windows import (
@@ -14,116 +13,114 @@ from regime.features.windows import (
     age_of_lowest,
     exponential_mean,
     highest,
-    lag,
     lowest,
     mean,
     total,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="trend")
 _FAST, _SLOW, _SIGNAL = 12, 26, 9
 
 
-def distance_to_mean(series: Series, *, length: int) -> NDArray[np.float64]:
+def distance_to_mean(series: Series, *, length: int) -> Expression:
     """Give close / simple mean of ``length`` closes - 1."""
     return series.close / mean(series.close, length) - 1
 
 
-def distance_to_exponential_mean(series: Series, *, span: int, length: int) -> NDArray[np.float64]:
+def distance_to_exponential_mean(series: Series, *, span: int, length: int) -> Expression:
     """Give close / exponential mean - 1."""
     return series.close / exponential_mean(series.close, span, length) - 1
 
 
-def distance_between_means(series: Series, *, short: int, long: int) -> NDArray[np.float64]:
+def distance_between_means(series: Series, *, short: int, long: int) -> Expression:
     """Give mean of ``short`` closes / mean of ``long`` closes - 1."""
     return mean(series.close, short) / mean(series.close, long) - 1
 
 
-def _macd_in_price(series: Series) -> NDArray[np.float64]:
+def _macd_in_price(series: Series) -> Expression:
     return exponential_mean(series.close, _FAST) - exponential_mean(series.close, _SLOW)
 
 
-def macd(series: Series) -> NDArray[np.float64]:
+def macd(series: Series) -> Expression:
     """Give the convergence of the 12- and 26-day exponential means as a share of the close."""
     return _macd_in_price(series) / series.close
 
 
-def macd_signal(series: Series) -> NDArray[np.float64]:
+def macd_signal(series: Series) -> Expression:
     """Give the 9-day exponential mean of the convergence as a share of the close."""
     return exponential_mean(_macd_in_price(series), _SIGNAL) / series.close
 
 
-def macd_histogram(series: Series) -> NDArray[np.float64]:
+def macd_histogram(series: Series) -> Expression:
     """Give the convergence less its signal as a share of the close."""
     return macd(series) - macd_signal(series)
 
 
-def _directional_moves(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _directional_moves(series: Series) -> tuple[Expression, Expression]:
     """Wilder's upward and downward movement; equal moves are neither."""
     up, down = series.high - lag(series.high, 1), lag(series.low, 1) - series.low
     tie = TIE * series.close
     none = 0.0 * (up + down)
-    upward = np.where((up > down + tie) & (up > 0), up, none)
-    downward = np.where((down > up + tie) & (down > 0), down, none)
+    upward = where((up > down + tie) & (up > 0.0), up, none)
+    downward = where((down > up + tie) & (down > 0.0), down, none)
     return upward, downward
 
 
-def _directional(series: Series, move: NDArray[np.float64]) -> NDArray[np.float64]:
+def _directional(series: Series, move: Expression) -> Expression:
     return 100 * ratio(total(move, 14), total(series.true_range, 14), neutral=0.0, scale=series.close)
 
 
-def plus_directional(series: Series) -> NDArray[np.float64]:
+def plus_directional(series: Series) -> Expression:
     """Give +DI of 14 bars."""
     return _directional(series, _directional_moves(series)[0])
 
 
-def minus_directional(series: Series) -> NDArray[np.float64]:
+def minus_directional(series: Series) -> Expression:
     """Give -DI of 14 bars."""
     return _directional(series, _directional_moves(series)[1])
 
 
-def average_directional(series: Series) -> NDArray[np.float64]:
+def average_directional(series: Series) -> Expression:
     """Give the average directional index: the mean of 14 DX."""
     plus, minus = plus_directional(series), minus_directional(series)
-    return mean(100 * ratio(np.abs(plus - minus), plus + minus, neutral=0.0, scale=1.0), 14)
+    return mean(100 * ratio(absolute(plus - minus), plus + minus, neutral=0.0, scale=1.0), 14)
 
 
-def in_true_ranges(series: Series, distance: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+def in_true_ranges(series: Series, distance: Expression, length: int) -> Expression:
     """Give a distance in price in units of the mean true range of ``length`` bars; 0 if that is nothing."""
     return ratio(distance, mean(series.true_range, length), neutral=0.0, scale=series.close)
 
 
-def below_highest(series: Series) -> NDArray[np.float64]:
+def below_highest(series: Series) -> Expression:
     """Give the close less the 22-day high, in true ranges: the long side of the chandelier exit."""
     return in_true_ranges(series, series.close - highest(series.high, 22), 22)
 
 
-def above_lowest(series: Series) -> NDArray[np.float64]:
+def above_lowest(series: Series) -> Expression:
     """Give the close less the 22-day low, in true ranges: the short side of the chandelier exit."""
     return in_true_ranges(series, series.close - lowest(series.low, 22), 22)
 
 
-def vortex(series: Series) -> NDArray[np.float64]:
+def vortex(series: Series) -> Expression:
     """Give upward less downward vortex movement over the true range, 14 bars."""
-    up, down = np.abs(series.high - lag(series.low, 1)), np.abs(series.low - lag(series.high, 1))
+    up, down = absolute(series.high - lag(series.low, 1)), absolute(series.low - lag(series.high, 1))
     return ratio(total(up - down, 14), total(series.true_range, 14), neutral=0.0, scale=series.close)
 
 
-def aroon_oscillator(series: Series) -> NDArray[np.float64]:
+def aroon_oscillator(series: Series) -> Expression:
     """Give Aroon up less Aroon down over 25 bars, -1 to 1."""
     return (age_of_lowest(series.low, 26) - age_of_highest(series.high, 26)) / 25
 
 
-def efficiency(series: Series) -> NDArray[np.float64]:
+def efficiency(series: Series) -> Expression:
     """Give the net move over the way walked in 20 days, -1 to 1; 0 if nothing moved."""
     return ratio(
         series.close - lag(series.close, 20),
-        total(np.abs(series.change), 20),
+        total(absolute(series.change), 20),
         neutral=0.0,
         scale=series.close,
     )

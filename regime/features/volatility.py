@@ -6,8 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, larger, log, smaller, square_root
 from regime.features.feature import Family, Feature
 from regime.features.ratios import log_variance, ratio
 from regime.features.windows import (
@@ -15,15 +14,13 @@ from regime.features.windows import (
     deviation,
     exponential_mean,
     highest,
-    lag,
     lowest,
     mean,
     total,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="volatility")
@@ -33,121 +30,121 @@ _DECAY: Final = 0.97
 _DECAY_LENGTH: Final = 150
 
 
-def annualised(variance: NDArray[np.float64]) -> NDArray[np.float64]:
+def annualised(variance: Expression) -> Expression:
     """Give percent a year from variance a day; what rounding left below nothing is nothing."""
-    yearly: NDArray[np.float64] = TRADING_DAYS * np.maximum(variance, 0.0)
-    return 100 * np.sqrt(yearly)
+    yearly: Expression = TRADING_DAYS * larger(variance, 0.0)
+    return 100 * square_root(yearly)
 
 
-def average_true_range(series: Series, *, length: int) -> NDArray[np.float64]:
+def average_true_range(series: Series, *, length: int) -> Expression:
     """Give the mean true range in percent of the close."""
     return 100 * mean(series.true_range, length) / series.close
 
 
-def bollinger_width(series: Series) -> NDArray[np.float64]:
+def bollinger_width(series: Series) -> Expression:
     """Give the width of bands two deviations around the 20-day mean, as a share of the mean."""
     return 4 * deviation(series.close, 20) / mean(series.close, 20)
 
 
-def bollinger_position(series: Series) -> NDArray[np.float64]:
+def bollinger_position(series: Series) -> Expression:
     """Give where the close lies between the bands, 0 at the lower, 1 at the upper; .5 if they are one."""
     from_mean = series.close - mean(series.close, 20)
     width = 4 * deviation(series.close, 20)
     return 0.5 + ratio(from_mean, width, neutral=0.0, scale=series.close)
 
 
-def keltner_position(series: Series) -> NDArray[np.float64]:
+def keltner_position(series: Series) -> Expression:
     """Give where the close lies in the channel of two true ranges around the exponential mean."""
     from_mean = series.close - exponential_mean(series.close, 20)
     width = 4 * mean(series.true_range, 20)
     return 0.5 + ratio(from_mean, width, neutral=0.0, scale=series.close)
 
 
-def historical_volatility(series: Series, *, length: int) -> NDArray[np.float64]:
+def historical_volatility(series: Series, *, length: int) -> Expression:
     """Give the deviation of daily log returns in percent a year."""
     return annualised(deviation(series.log_return, length) ** 2)
 
 
-def channel_width(series: Series, *, length: int) -> NDArray[np.float64]:
+def channel_width(series: Series, *, length: int) -> Expression:
     """Give log(highest high / lowest low)."""
-    return np.log(highest(series.high, length) / lowest(series.low, length))
+    return log(highest(series.high, length) / lowest(series.low, length))
 
 
-def garman_klass(series: Series) -> NDArray[np.float64]:
+def garman_klass(series: Series) -> Expression:
     """Give the Garman-Klass volatility of 22 days in percent a year; gaps are left out."""
     return annualised(mean(series.day_variance, _MONTH))
 
 
-def parkinson_variance(series: Series) -> NDArray[np.float64]:
+def parkinson_variance(series: Series) -> Expression:
     """Give the Parkinson variance a day over 22 days."""
     return mean(series.log_range**2, _MONTH) / (4 * math.log(2))
 
 
-def parkinson(series: Series) -> NDArray[np.float64]:
+def parkinson(series: Series) -> Expression:
     """Give the Parkinson volatility of 22 days in percent a year."""
     return annualised(parkinson_variance(series))
 
 
-def rogers_satchell_variance(series: Series) -> NDArray[np.float64]:
+def rogers_satchell_variance(series: Series) -> Expression:
     """Give the Rogers-Satchell variance a day over 22 days, which a drift within the day does not bias."""
-    up = np.log(series.high / series.close) * np.log(series.high / series.open)
-    down = np.log(series.low / series.close) * np.log(series.low / series.open)
+    up = log(series.high / series.close) * log(series.high / series.open)
+    down = log(series.low / series.close) * log(series.low / series.open)
     return mean(up + down, _MONTH)
 
 
-def rogers_satchell(series: Series) -> NDArray[np.float64]:
+def rogers_satchell(series: Series) -> Expression:
     """Give the Rogers-Satchell volatility of 22 days in percent a year."""
     return annualised(rogers_satchell_variance(series))
 
 
-def yang_zhang(series: Series) -> NDArray[np.float64]:
+def yang_zhang(series: Series) -> Expression:
     """Give the Yang-Zhang volatility of 22 days in percent a year: gaps, bodies and Rogers-Satchell."""
     share = 0.34 / (1.34 + (_MONTH + 1) / (_MONTH - 1))
     gap, body = deviation(series.log_gap, _MONTH) ** 2, deviation(series.log_body, _MONTH) ** 2
     return annualised(gap + share * body + (1 - share) * rogers_satchell_variance(series))
 
 
-def decaying_variance(series: Series) -> NDArray[np.float64]:
+def decaying_variance(series: Series) -> Expression:
     """Give the mean squared return with weights .97^age over the last 150 bars."""
     return decaying_mean(series.log_return**2, _DECAY, _DECAY_LENGTH)
 
 
-def relative_variance(series: Series, *, length: int) -> NDArray[np.float64]:
+def relative_variance(series: Series, *, length: int) -> Expression:
     """Give log(mean total variance of ``length`` days / decaying variance): a HAR term without level."""
     return log_variance(mean(series.total_variance, length)) - log_variance(decaying_variance(series))
 
 
-def relative_parkinson(series: Series) -> NDArray[np.float64]:
+def relative_parkinson(series: Series) -> Expression:
     """Give log(Parkinson variance of 22 days / decaying variance)."""
     return log_variance(parkinson_variance(series)) - log_variance(decaying_variance(series))
 
 
-def volatility_of_volatility(series: Series) -> NDArray[np.float64]:
+def volatility_of_volatility(series: Series) -> Expression:
     """Give the deviation of the log total variance of 22 days."""
     return deviation(log_variance(series.total_variance), _MONTH)
 
 
-def overnight_share(series: Series) -> NDArray[np.float64]:
+def overnight_share(series: Series) -> Expression:
     """Give the gaps' share of the total variance of 22 days; .5 if there is none."""
     gaps = total(series.log_gap**2, _MONTH)
     return ratio(gaps, total(series.total_variance, _MONTH), neutral=0.5)
 
 
-def downside_share(series: Series) -> NDArray[np.float64]:
+def downside_share(series: Series) -> Expression:
     """Give the falling days' share of the squared returns of 22 days; .5 if nothing moved."""
-    falls = np.minimum(series.log_return, 0.0)
+    falls = smaller(series.log_return, 0.0)
     return ratio(total(falls**2, _MONTH), total(series.log_return**2, _MONTH), neutral=0.5)
 
 
-def jump_share(series: Series) -> NDArray[np.float64]:
+def jump_share(series: Series) -> Expression:
     """Give the share of 22 squared returns that neighbouring returns do not explain, 0 to 1."""
-    size = np.abs(series.log_return)
+    size = absolute(series.log_return)
     pairs = _MONTH / (_MONTH - 1)
-    smooth = pairs * np.pi / 2 * total(size * lag(size, 1), _MONTH - 1)
-    return np.clip(1 - ratio(smooth, total(size**2, _MONTH), neutral=1.0), 0.0, 1.0)
+    smooth = pairs * math.pi / 2 * total(size * lag(size, 1), _MONTH - 1)
+    return smaller(larger(1 - ratio(smooth, total(size**2, _MONTH), neutral=1.0), 0.0), 1.0)
 
 
-def range_to_close(series: Series) -> NDArray[np.float64]:
+def range_to_close(series: Series) -> Expression:
     """Give log(mean total variance / mean squared return), 22 days: movement that closes do not show."""
     ranges, closes = mean(series.total_variance, _MONTH), mean(series.log_return**2, _MONTH)
     return log_variance(ranges) - log_variance(closes)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from regime.features.expression import absolute, lag, larger, where
 from regime.features.feature import Family, Feature
 from regime.features.ratios import direction, log_ratio, ratio
 from regime.features.trend import in_true_ranges
-from regime.features.windows import correlation, exponential_mean, lag, mean, total
+from regime.features.windows import correlation, exponential_mean, mean, total
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from regime.features.expression import Expression
     from regime.features.series import Series
 
 _FAMILY: Final = Family(name="volume")
@@ -22,75 +20,75 @@ _THIN: Final = 0.1
 """Share of the mean volume under which ease of movement grows no further; chosen here."""
 
 
-def volume_trend(series: Series, *, short: int, long: int) -> NDArray[np.float64]:
+def volume_trend(series: Series, *, short: int, long: int) -> Expression:
     """Give log(mean volume of ``short`` bars / mean volume of ``long`` bars)."""
     return log_ratio(mean(series.volume, short), mean(series.volume, long))
 
 
-def on_balance(series: Series) -> NDArray[np.float64]:
+def on_balance(series: Series) -> Expression:
     """Give rising less falling volume as a share of all volume, 20 bars, -1 to 1."""
     signed = direction(series.log_return) * series.volume
     return ratio(total(signed, 20), total(series.volume, 20), neutral=0.0)
 
 
-def money_flow_share(series: Series) -> NDArray[np.float64]:
+def money_flow_share(series: Series) -> Expression:
     """Give Chaikin's money flow: volume weighted by where the close lies, 20 bars, -1 to 1."""
     flow = series.close_location * series.volume
     return ratio(total(flow, 20), total(series.volume, 20), neutral=0.0)
 
 
-def distance_to_weighted_price(series: Series) -> NDArray[np.float64]:
+def distance_to_weighted_price(series: Series) -> Expression:
     """Give close / volume-weighted mean price of 20 bars - 1; 0 if nothing was traded."""
     traded = total(series.volume, 20)
     weighted = total(series.typical * series.volume, 20)
     return ratio(series.close * traded, weighted, neutral=1.0) - 1
 
 
-def ease_of_movement(series: Series) -> NDArray[np.float64]:
+def ease_of_movement(series: Series) -> Expression:
     """Give how far the middle of the bar moves per usual volume, in true ranges, 14 bars."""
     middle = (series.high + series.low) / 2
     moved = (middle - lag(middle, 1)) / series.close * ((series.high - series.low) / series.close)
     usual = ratio(series.volume, mean(series.volume, 14), neutral=1.0)
-    eased = mean(moved / np.maximum(usual, _THIN), 14)
+    eased = mean(moved / larger(usual, _THIN), 14)
     per_range = in_true_ranges(series, series.close, 14)
     return eased * per_range**2
 
 
-def _directed_volume(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _directed_volume(series: Series) -> tuple[Expression, Expression]:
     force = series.log_return * series.volume
-    return force, np.abs(force)
+    return force, absolute(force)
 
 
-def force_index(series: Series) -> NDArray[np.float64]:
+def force_index(series: Series) -> Expression:
     """Give return times volume over its absolute size, exponential means of 13 days, -1 to 1."""
     force, size = (exponential_mean(part, 13) for part in _directed_volume(series))
     return ratio(force, size, neutral=0.0)
 
 
-def volume_price_trend(series: Series) -> NDArray[np.float64]:
+def volume_price_trend(series: Series) -> Expression:
     """Give return times volume over its absolute size, sums of 60 bars, -1 to 1."""
     force, size = (total(part, 60) for part in _directed_volume(series))
     return ratio(force, size, neutral=0.0)
 
 
-def return_on_volume(series: Series, *, side: float) -> NDArray[np.float64]:
+def return_on_volume(series: Series, *, side: float) -> Expression:
     """Give the net return of days whose volume rose (``side`` 1) or fell (-1) over all movement, 60 bars."""
-    volume_change = np.sign(series.volume - lag(series.volume, 1))
-    chosen = np.where(volume_change == side, series.log_return, 0.0 * series.log_return * volume_change)
-    return ratio(total(chosen, 60), total(np.abs(series.log_return), 60), neutral=0.0, scale=1.0)
+    change = side * (series.volume - lag(series.volume, 1))
+    chosen = where(change > 0.0, series.log_return, 0.0 * series.log_return * change)
+    return ratio(total(chosen, 60), total(absolute(series.log_return), 60), neutral=0.0, scale=1.0)
 
 
-def illiquidity_change(series: Series) -> NDArray[np.float64]:
+def illiquidity_change(series: Series) -> Expression:
     """Give the log change of movement per turnover, 20 bars against 120."""
-    movement, turnover = np.abs(series.log_return), series.close * series.volume
+    movement, turnover = absolute(series.log_return), series.close * series.volume
     moved = log_ratio(mean(movement, 20), mean(movement, 120))
     traded = log_ratio(mean(turnover, 20), mean(turnover, 120))
     return moved - traded
 
 
-def volume_volatility_correlation(series: Series) -> NDArray[np.float64]:
+def volume_volatility_correlation(series: Series) -> Expression:
     """Give the correlation of absolute return and volume, 60 bars."""
-    return correlation(np.abs(series.log_return), series.volume, 60)
+    return correlation(absolute(series.log_return), series.volume, 60)
 
 
 def _trend_feature(short: int, long: int) -> Feature:

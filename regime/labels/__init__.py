@@ -6,7 +6,7 @@ there is none.
 """
 
 from regime.labels.drop import DropRule, FixedDrop, GaugeState, ScaledDrop
-from regime.labels.fear import ProxyState, continue_proxy, effective_fear, fear_proxy
+from regime.labels.fear import BY_PROXY, ProxyState, continue_proxy, effective_fear, fear_proxy
 from regime.labels.presets import LABELERS, labeler_named
 from regime.labels.protocol import Day, Labeler, State, StateInvalidError
 from regime.labels.reference import ReferenceConstants, ReferenceLabeler, ReferenceState
@@ -14,6 +14,7 @@ from regime.labels.rules import RulesConstants, RulesLabeler, RulesState
 from regime.labels.series import continue_labels, days_of, label_days
 
 __all__ = [
+    "BY_PROXY",
     "LABELERS",
     "Day",
     "DropRule",

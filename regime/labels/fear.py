@@ -23,6 +23,8 @@ KIND: Final = "fear_proxy"
 DECAY: Final = 0.90
 HISTORY_MIN: Final = 504
 """Volatilities, two years of sessions, before a rank among them says anything."""
+BY_PROXY: Final = "fear by proxy"
+"""The note on a day whose fear is that of the proxy."""
 CARRIED_MAX: Final = 5
 """Sessions for which the last known fear stands in for a missing one."""
 FEAR_MEDIAN_MIN: Final = 2.0
@@ -138,8 +140,8 @@ def fear_proxy(index: Bars) -> Bars:
     return Bars.of_closes("proxy", index.date[defined], points[defined])
 
 
-def effective_fear(index: Bars, fear: Bars | None) -> Bars:
-    """Give the fear that labels are made from, on every day of ``index`` that has one.
+def effective_fear(index: Bars, fear: Bars | None, *, start: int = 0) -> Bars:
+    """Give the fear that labels are made from, on every day of ``index`` that has one, from row ``start`` on.
 
     That is the day's own close of ``fear``, else the last one carried forward for at most 5 sessions,
     else the proxy, else nothing. Fear on days without a bar of the index is ignored. Causal.
@@ -153,10 +155,10 @@ def effective_fear(index: Bars, fear: Bars | None) -> Bars:
     >>> effective_fear(index, Bars.of_closes("^VIX", ["2024-01-02"], [13.5])).close.tolist()
     [13.5, 13.5]
     """
-    points = np.array(fear_by_day(index, fear)[0], dtype=np.float64)
+    points = np.array(fear_since(index, fear, start)[0], dtype=np.float64)
     known = ~np.isnan(points)
     symbol = "proxy" if fear is None or not len(fear) else str(fear.symbol[0])
-    return Bars.of_closes(symbol, index.date[known], points[known])
+    return Bars.of_closes(symbol, index.date[start:][known], points[known])
 
 
 def fear_by_day(index: Bars, fear: Bars | None) -> tuple[list[float | None], list[str]]:
@@ -179,6 +181,27 @@ def fear_by_day(index: Bars, fear: Bars | None) -> tuple[list[float | None], lis
         for value, age, proxy in zip(carried.tolist(), ages, proxies, strict=True)
     ]
     return fears, [_note(age, day, fears[day]) for day, age in enumerate(ages)]
+
+
+def fear_since(index: Bars, fear: Bars | None, start: int) -> tuple[list[float | None], list[str]]:
+    """Give what ``fear_by_day`` gives for row ``start`` of ``index`` and later ones.
+
+    Only the rows that may be carried over are looked at, unless one of the days needs the proxy, which
+    ranks within all of history.
+
+    >>> index = Bars.of_closes("^IDX", ["2024-01-02", "2024-01-03"], [100.0, 101.0])
+    >>> fear_since(index, Bars.of_closes("^VIX", ["2024-01-02"], [13.5]), 1)
+    ([13.5], ['fear is 1 session old'])
+    """
+    check_one_symbol(index, "index")
+    first = max(0, start - CARRIED_MAX)
+    own = _own_fear(index.take(np.arange(len(index)) >= first), fear)
+    carried, ages = _carry(own)
+    if max(ages[start - first :], default=0) > CARRIED_MAX:
+        fears, notes = fear_by_day(index, fear)
+        return fears[start:], notes[start:]
+    known = carried[start - first :].tolist()
+    return known, [_note(age, 0, 0.0) for age in ages[start - first :]]
 
 
 def check_one_symbol(bars: Bars, what: str) -> None:
@@ -229,5 +252,5 @@ def _note(age: int, day: int, fear: float | None) -> str:
     if age <= CARRIED_MAX:
         return f"fear is {age} session{'s' if age > 1 else ''} old"
     if fear is not None:
-        return "fear by proxy"
+        return BY_PROXY
     return f"no fear index, and the proxy needs {HISTORY_MIN + 1} closes, has {day + 1}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regime.labels.fear import fear_by_day
+from regime.labels.fear import fear_by_day, fear_since
 from regime.labels.protocol import Day
 from regime.types import RegimeSeries
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regime.types import Bars, DayLabel, Regime
 
 
-def days_of(index: Bars, fear: Bars | None) -> tuple[Day, ...]:
+def days_of(index: Bars, fear: Bars | None, *, after: np.datetime64 | None = None) -> tuple[Day, ...]:
     """Give what a labeler may know on each day of ``index``: its close and the effective fear.
 
     Parameters
@@ -28,6 +28,8 @@ def days_of(index: Bars, fear: Bars | None) -> tuple[Day, ...]:
         Bars of one symbol from its first known day: the proxy ranks within all of its history.
     fear
         Bars of the fear index in VIX points, as they are, with holes; ``None`` if the market has none.
+    after
+        Give only the days after this one; quick where the fear index knows them.
 
     Raises
     ------
@@ -39,12 +41,11 @@ def days_of(index: Bars, fear: Bars | None) -> tuple[Day, ...]:
     >>> [day.fear for day in days_of(index, None)]
     [None, None]
     """
-    fears, notes = fear_by_day(index, fear)
+    start = 0 if after is None else int(np.searchsorted(index.date, after, side="right"))
+    fears, notes = fear_since(index, fear, start)
+    days = zip(index.date[start:], index.close[start:].tolist(), fears, notes, strict=True)
     return tuple(
-        [
-            Day(date=date, close=close, fear=value, fear_note=note)
-            for date, close, value, note in zip(index.date, index.close.tolist(), fears, notes, strict=True)
-        ]
+        [Day(date=date, close=close, fear=value, fear_note=note) for date, close, value, note in days]
     )
 
 

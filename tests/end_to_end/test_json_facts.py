@@ -24,10 +24,17 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 FACTS: dict[str, tuple[list[str], int]] = {
     "status": (["status"], 3),
     "quarantine-list": (["quarantine", "list"], 0),
+    "bars-list": (["bars", "list"], 0),
+    "bars-show": (["bars", "show", "^SIM", "--last", "3"], 0),
+    "bars-verify": (["bars", "verify"], 0),
     "quarantine-show": (["quarantine", "show", "bad.csv"], 0),
     "events": (["events", "--limit", "0"], 0),
     "messages-list": (["messages", "list"], 0),
     "labels": (["labels"], 0),
+    "features-show": (["features", "show", "--symbol", "^SIM"], 0),
+    "archive-list": (["archive", "list"], 0),
+    "archive-show": (["archive", "show", "2011_debt_ceiling"], 0),
+    "archive-verify": (["archive", "verify"], 0),
     "runs-list": (["runs", "list"], 0),
     "runs-show": (["runs", "show", "last"], 0),
     "models-list": (["models", "list"], 0),
@@ -38,8 +45,8 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "config-check": (["config", "check"], 0),
     "config-show": (["config", "show"], 0),
 }
-CHANGING = {"train", "models-promote", "models-rollback"}
-"""Commands that change something; a test beside the change validates what they say."""
+CHANGING = {"train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export"}
+"""Commands that change or write something; a test beside the change validates what they say."""
 
 
 def validate(name: str, facts: Any) -> None:
@@ -77,6 +84,19 @@ def test_what_a_command_says_is_what_its_schema_promises(name: str, trained: Ins
         (["predict", "--date", "2015-02-01"], "there are no bars of 2015-02-01"),
         (["predict", "--symbol", "S001"], "there is no option --symbol here"),
         (["quarantine", "show", "bd.csv"], "'bd.csv' is not in quarantine; did you mean bad.csv?"),
+        (["bars", "show", "SIM"], "there are no bars of 'SIM'; did you mean ^SIM?"),
+        (
+            ["bars", "show", "^SIM", "--from", "2031-01-01"],
+            "there are no bars between 2031-01-01 and the end",
+        ),
+        (["bars", "show", "^SIM", "--to", "31.1.2015"], "'31.1.2015' is not a date"),
+        (["bars", "show", "^SIM", "--last", "0"], "argument --last: '0' is not a whole number of at least 1"),
+        (["bars", "export", "--out", "bars.xlsx"], "bars.xlsx must end in .csv or .parquet"),
+        (["bars", "export", "--out", "/no/such/bars.csv"], "/no/such is not a folder"),
+        (
+            ["bars", "export", "--out", "bars.csv", "--symbol", "X"],
+            "there are no bars of 'X'; see: regimed bars list",
+        ),
         (["events", "--name", "gaet."], "no event has a name that starts with 'gaet.'"),
     ],
 )

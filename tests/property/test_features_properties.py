@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
@@ -11,209 +11,155 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regime.features import CATALOGUE, compute_features
-from regime.types import Bars, FeatureTable
+from regime.types import Bars
+from tests.oracle.engines import with_extension, without_extension
+from tests.oracle.markets import DAYS, FIRST_DAY, SECTORS, Market, scaled, ugly_market, ugly_symbol
+from tests.oracle.tables import assert_close, assert_same, features_of, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-LOOK_BACK = max(feature.look_back for feature in CATALOGUE)
-WARM_UP = np.array([feature.warm_up for feature in CATALOGUE])
-SECTORS = {"A": "Energy", "B": "Energy", "C": "Utilities"}
-DAYS = 300
+    from regime.types import FeatureTable
 
+WARM_UP: Final = np.array([feature.warm_up for feature in CATALOGUE])
+ENGINES: Final = {"c": with_extension(), "numpy": without_extension()}
+either_engine = pytest.mark.parametrize("compute", ENGINES.values(), ids=ENGINES)
 few = settings(deadline=None, derandomize=True, max_examples=6)
 seeds = st.integers(0, 2**32 - 1)
+units = st.sampled_from([0.01, 7.0, 1000.0])
 
 
-def path_of(rng: np.random.Generator, days: int) -> NDArray[np.float64]:
-    """Give closes of one of four tempers: wild, in ticks with many ties, periodic, with long halts."""
-    temper = rng.integers(4)
-    moves = rng.choice([0.001, 0.02, 0.2], size=days) * rng.standard_normal(days)
-    if temper == 1:
-        moves = rng.choice([-0.01, 0.0, 0.0, 0.01], size=days)
-    elif temper == 2:
-        moves = np.resize([0.01, -0.01], days)
-    elif temper == 3:
-        moves[rng.random(days // 30 + 1)[np.arange(days) // 30] < 0.5] = 0.0
-    return np.asarray(np.exp(np.cumsum(moves) - moves.mean() * np.arange(days)))
+def whole_calendar(rng: np.random.Generator, start: int = 0) -> tuple[Bars, Bars, Bars]:
+    """Give two symbols, of which the second starts late, an index and fear without missing days."""
+    date = FIRST_DAY + np.arange(DAYS)
+    bars = Bars.concat([ugly_symbol(rng, "A", date), ugly_symbol(rng, "B", date[start:])])
+    return bars, ugly_symbol(rng, "^IDX", date), Bars.of_closes("^FEAR", date, 20 + rng.random(DAYS))
 
 
-def ugly_symbol(rng: np.random.Generator, symbol: str, date: NDArray[np.datetime64]) -> Bars:
-    """Give bars with flat days, days and weeks without trades, in one price range of many."""
-    days = len(date)
-    close = np.maximum(path_of(rng, days) * rng.choice([0.05, 30.0, 4000.0]), 1e-3)
-    if rng.random() < 0.5:
-        close = np.maximum(np.round(close, 2), 0.01)
-    gap, wide = rng.normal(0, 0.01, days), np.abs(rng.normal(0, 0.02, days))
-    still = rng.random(days) < rng.choice([0.0, 0.3, 1.0])
-    open_ = np.where(still, close, close * np.exp(gap))
-    high = np.where(still, close, np.maximum(open_, close) * np.exp(wide))
-    low = np.where(still, close, np.minimum(open_, close) * np.exp(-wide[::-1]))
-    volume = np.round(rng.lognormal(10, 1, days))
-    volume[rng.random(days) < rng.choice([0.0, 0.1, 1.0])] = 0.0
-    return Bars.of(symbol, date, open_, high, low, close, volume)
-
-
-def ugly_market(seed: int) -> tuple[Bars, Bars, Bars]:
-    """Give three symbols of different lengths with gaps, a market index and fear with missing days."""
-    rng = np.random.default_rng(seed)
-    calendar = np.datetime64("2015-01-01") + np.arange(DAYS)
-    index = ugly_symbol(rng, "^IDX", calendar[rng.random(DAYS) > 0.02])
-    parts = [
-        ugly_symbol(rng, name, calendar[start:end][rng.random(end - start) > missing])
-        for name, start, end, missing in (
-            ("A", 0, DAYS, 0.0),
-            ("B", 0, DAYS, 0.05),
-            ("C", int(rng.integers(0, 270)), int(rng.integers(272, DAYS + 1)), 0.02),
-        )
-    ]
-    fear = Bars.of_closes("^FEAR", calendar, 20 * np.exp(np.cumsum(rng.normal(0, 0.05, DAYS))))
-    hole = int(rng.integers(0, DAYS - 12))
-    return Bars.concat(parts), index, fear.take((np.arange(DAYS) < hole) | (np.arange(DAYS) >= hole + 12))
-
-
-def scaled(bars: Bars, price: float, volume: float = 1.0) -> Bars:
-    return replace(
-        bars,
-        open=bars.open * price,
-        high=bars.high * price,
-        low=bars.low * price,
-        close=bars.close * price,
-        volume=bars.volume * volume,
-    )
-
-
-def assert_equal(first: NDArray[np.float64], second: NDArray[np.float64]) -> None:
-    assert first.size
-    np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-9, equal_nan=True)
-
-
-def last_bars(bars: Bars, count: int) -> Bars:
-    """Give the last ``count`` bars of each symbol."""
-    parts = [bars.of_symbol(name) for name in bars.symbols()]
-    return Bars.concat([part.take(np.arange(len(part)) >= len(part) - count) for part in parts])
-
-
-def last_day(table: FeatureTable) -> NDArray[np.float64]:
-    return np.asarray(table.values[table.date == table.date.max()])
+def reads(field: str) -> NDArray[np.bool_]:
+    """Tell which features name a field."""
+    return np.array([field in feature.inputs for feature in CATALOGUE])
 
 
 @few
-@given(seed=seeds, price=st.sampled_from([0.01, 7.0, 1000.0]), volume=st.sampled_from([0.01, 7.0, 1000.0]))
+@given(seed=seeds, price=units, volume=units)
 def test_the_unit_of_prices_and_volumes_changes_nothing(seed: int, price: float, volume: float) -> None:
-    bars, index, fear = ugly_market(seed)
-    plain = compute_features(bars, index=index, fear=fear, sectors=SECTORS)
-    other = compute_features(
-        scaled(bars, price, volume), index=scaled(index, price), fear=fear, sectors=SECTORS
-    )
-    assert_equal(plain.values, other.values)
+    market = ugly_market(seed)
+    other = replace(market, bars=scaled(market.bars, price, volume), index=scaled(market.index, price))
+    assert_close(features_of(market), features_of(other))
 
 
 @few
-@given(seed=seeds, price=st.sampled_from([0.01, 7.0, 1000.0]))
+@given(seed=seeds, price=units)
 def test_a_split_of_one_symbol_changes_no_other(seed: int, price: float) -> None:
-    bars, index, fear = ugly_market(seed)
-    split = Bars.concat([bars, scaled(bars.of_symbol("B"), price, 1 / price)])
-    plain = compute_features(bars, index=index, fear=fear, sectors=SECTORS)
-    other = compute_features(split, index=index, fear=fear, sectors=SECTORS)
-    assert_equal(plain.values, other.values)
+    market = ugly_market(seed)
+    split = Bars.concat([market.bars, scaled(market.bars.of_symbol("B"), price, 1 / price)])
+    assert_close(features_of(market), features_of(replace(market, bars=split)))
 
 
 @few
 @given(seed=seeds, other_seed=seeds, cut=st.integers(1, DAYS - 1))
 def test_what_comes_later_changes_nothing_before(seed: int, other_seed: int, cut: int) -> None:
-    day = np.datetime64("2015-01-01") + cut
-    market, other = ugly_market(seed), ugly_market(other_seed)
-    changed = [
-        Bars.concat([mine.take(mine.date < day), theirs.take(theirs.date >= day)])
-        for mine, theirs in zip(market, other, strict=True)
-    ]
-    plain = compute_features(market[0], index=market[1], fear=market[2], sectors=SECTORS)
-    altered = compute_features(changed[0], index=changed[1], fear=changed[2], sectors=SECTORS)
-    assert_equal(plain.values[plain.date < day], altered.values[altered.date < day])
-
-
-@few
-@given(seed=seeds, extra=st.integers(0, 20))
-def test_the_last_look_back_gives_what_all_history_gives(seed: int, extra: int) -> None:
-    bars, index, fear = ugly_market(seed)
-    recent = last_bars(bars, LOOK_BACK + extra)
-    long = compute_features(bars, index=index, fear=fear, sectors=SECTORS)
-    short = compute_features(recent, index=index, fear=fear, sectors=SECTORS)
-    assert_equal(last_day(long), last_day(short))
-
-
-@few
-@given(seed=seeds)
-def test_recent_index_and_fear_give_what_all_their_history_gives(seed: int) -> None:
-    bars, index, fear = ugly_market(seed)
-    alone = bars.of_symbol("A")
-    recent = [last_bars(part, LOOK_BACK) for part in (alone, index, fear)]
-    long = compute_features(alone, index=index, fear=fear)
-    short = compute_features(recent[0], index=recent[1], fear=recent[2])
-    assert_equal(last_day(long), last_day(short))
+    day = FIRST_DAY + cut
+    mine, theirs = ugly_market(seed), ugly_market(other_seed)
+    bars, index, fear = (
+        Bars.concat([part.take(part.date < day), other.take(other.date >= day)])
+        for part, other in ((mine.bars, theirs.bars), (mine.index, theirs.index), (mine.fear, theirs.fear))
+    )
+    plain = features_of(mine)
+    altered = features_of(Market(bars=bars, index=index, fear=fear, sectors=SECTORS))
+    assert_same(rows_of(plain, plain.date < day), rows_of(altered, altered.date < day))
 
 
 @few
 @given(seed=seeds)
 def test_no_value_is_infinite(seed: int) -> None:
-    bars, index, fear = ugly_market(seed)
-    table = compute_features(bars, index=index, fear=fear)
+    table = features_of(ugly_market(seed))
     assert np.isfinite(table.values).any(axis=0).sum() > 170
     assert not np.isinf(table.values).any()
 
 
+@either_engine
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("least", "most", "volume"), [(1e-300, 1e8, 1e300), (5e-324, 9e8, 1.7e308)])
 def test_no_value_is_infinite_at_the_edge_of_what_a_number_holds(
-    least: float, most: float, volume: float
+    compute: Callable[..., FeatureTable],
+    dtype: type[np.floating],
+    least: float,
+    most: float,
+    volume: float,
 ) -> None:
     rng = np.random.default_rng(0)
-    date = np.datetime64("2015-01-01") + np.arange(DAYS)
-    open_, close = np.exp(rng.uniform(np.log(least), np.log(most), (2, DAYS)))
-    high, low = np.maximum(open_, close), np.minimum(open_, close)
-    bars = Bars.of("A", date, open_, high, low, close, volume * rng.random(DAYS))
-    values = compute_features(bars, index=bars, fear=Bars.of_closes("^FEAR", date, close)).values
+    date = FIRST_DAY + np.arange(DAYS)
+    parts = []
+    for name in ("A", "B", "C"):
+        open_, close = np.exp(rng.uniform(np.log(least), np.log(most), (2, DAYS)))
+        high, low = np.maximum(open_, close), np.minimum(open_, close)
+        parts.append(Bars.of(name, date, open_, high, low, close, volume * rng.random(DAYS)))
+    context = {"index": parts[0], "fear": Bars.of_closes("^FEAR", date, parts[1].close), "sectors": SECTORS}
+    values = compute(Bars.concat(parts), **context, dtype=dtype).values
+    assert values.dtype == dtype
     assert np.isfinite(values[-1]).sum() > 80
     assert not np.isinf(values).any()
 
 
+@either_engine
 @few
 @given(seed=seeds, start=st.integers(0, 60))
-def test_warm_up_is_as_declared_for_early_and_late_symbols(seed: int, start: int) -> None:
-    rng = np.random.default_rng(seed)
-    date = np.datetime64("2015-01-01") + np.arange(DAYS)
-    bars = Bars.concat([ugly_symbol(rng, "A", date), ugly_symbol(rng, "B", date[start:])])
-    index, fear = ugly_symbol(rng, "^IDX", date), Bars.of_closes("^FEAR", date, 20 + rng.random(DAYS))
-    table = compute_features(bars, index=index, fear=fear, sectors=SECTORS)
+def test_warm_up_is_as_declared_for_early_and_late_symbols(
+    compute: Callable[..., FeatureTable], seed: int, start: int
+) -> None:
+    bars, index, fear = whole_calendar(np.random.default_rng(seed), start)
+    table = compute(bars, index=index, fear=fear, sectors=SECTORS)
     for symbol in ("A", "B"):
         rows = table.values[table.symbol == symbol]
         np.testing.assert_array_equal(np.isnan(rows), np.arange(len(rows))[:, None] < WARM_UP)
 
 
+@either_engine
 @few
 @given(seed=seeds, field=st.sampled_from(["open", "high", "low", "volume"]))
-def test_a_missing_field_silences_the_features_that_name_it_and_no_other(seed: int, field: str) -> None:
+def test_a_missing_field_silences_the_features_that_name_it_and_no_other(
+    compute: Callable[..., FeatureTable], seed: int, field: str
+) -> None:
+    bars, index, _ = whole_calendar(np.random.default_rng(seed))
+    unknown = replace(bars, **{field: np.full(len(bars), np.nan)})
+    plain = compute(bars, index=index).values
+    without = compute(unknown, index=index).values
+    assert np.isnan(without[:, reads(field)]).all()
+    np.testing.assert_array_equal(plain[:, ~reads(field)], without[:, ~reads(field)])
+
+
+@few
+@given(seed=seeds, field=st.sampled_from(["open", "high", "low", "volume"]), row=st.integers(0, DAYS - 1))
+def test_a_bar_without_a_field_is_not_known_as_long_as_features_look_back_upon_it(
+    seed: int, field: str, row: int
+) -> None:
     rng = np.random.default_rng(seed)
-    date = np.datetime64("2015-01-01") + np.arange(DAYS)
-    bars, index = ugly_symbol(rng, "A", date), ugly_symbol(rng, "^IDX", date)
-    unknown = replace(bars, **{field: np.full(DAYS, np.nan)})
+    bars = ugly_symbol(rng, "A", FIRST_DAY + np.arange(DAYS))
+    index = ugly_symbol(rng, "^IDX", bars.date)
+    values = getattr(bars, field).copy()
+    values[row] = np.nan
     plain = compute_features(bars, index=index).values
-    without = compute_features(unknown, index=index).values
-    reads = np.array([field in feature.inputs for feature in CATALOGUE])
-    assert np.isnan(without[:, reads]).all()
-    assert_equal(plain[:, ~reads], without[:, ~reads])
+    without = compute_features(replace(bars, **{field: values}), index=index).values
+    age = np.arange(DAYS)[:, None] - row
+    look_back = np.array([feature.look_back for feature in CATALOGUE])
+    touched = reads(field) & (age >= 0) & (age < look_back)
+    np.testing.assert_array_equal(plain[~touched], without[~touched])
+    assert np.isnan(without[row, reads(field)]).sum() >= reads(field).sum() / 2
 
 
 @pytest.mark.parametrize("kept", ["index", "fear"])
 def test_a_missing_context_silences_the_features_that_name_it_and_no_other(kept: str) -> None:
-    bars, index, fear = ugly_market(1)
-    plain = compute_features(bars, index=index, fear=fear).values
-    partial = compute_features(
-        bars,
-        index=index if kept == "index" else Bars.empty(),
-        fear=fear if kept == "fear" else None,
+    market = ugly_market(1)
+    plain = features_of(market).values
+    partial = features_of(
+        market,
+        index=market.index if kept == "index" else Bars.empty(),
+        fear=market.fear if kept == "fear" else None,
     ).values
-    lost = "fear" if kept == "index" else "index"
-    reads = np.array([lost in feature.inputs for feature in CATALOGUE])
-    assert np.isnan(partial[:, reads]).all()
-    assert_equal(plain[:, ~reads], partial[:, ~reads])
+    lost = reads("fear" if kept == "index" else "index")
+    assert np.isnan(partial[:, lost]).all()
+    np.testing.assert_array_equal(plain[:, ~lost], partial[:, ~lost])

@@ -197,3 +197,13 @@ def test_the_scaled_drop_is_that_of_a_plain_window(seed: int) -> None:
         is_drop = index.close[day] / index.close[day - 10] - 1.0 <= threshold
         known = labels.regime[day] is not Regime.UNKNOWN
         assert (labels.reason[day].startswith("10-day return") and known) == (is_drop and known)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=seeds, cut=cuts, has_fear=st.booleans())
+def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, *, has_fear: bool) -> None:
+    index, fear = market_of(seed, DAYS)
+    given_fear = fear if has_fear else None
+    after = index.date[cut]
+    whole = days_of(index, given_fear)
+    assert days_of(index, given_fear, after=after) == tuple(day for day in whole if day.date > after)

@@ -36,6 +36,8 @@ from daemon.messages import (
 )
 from daemon.records import ChildEnd, ChildJob, FileQuarantined, FileTaken, LabelsStored, Outcome, PartStored
 from daemon.settings import (
+    ArchiveSettings,
+    FeaturesSettings,
     FeedSettings,
     GateSettings,
     IngestSettings,
@@ -101,7 +103,12 @@ class Desk:
         self.journal = Journal(":memory:")
         self.children = GivenChildren()
         self.tools = Tools(
-            settings=replace(Settings(), markets={"sim": SIMULATED}),
+            settings=replace(
+                Settings(),
+                markets={"sim": SIMULATED},
+                archive=ArchiveSettings(enabled=False),
+                features=FeaturesSettings(enabled=False),
+            ),
             layout=layout,
             clock=self.clock,
             ledger=self.journal.ledger,
@@ -308,6 +315,21 @@ def test_a_large_file_is_parsed_by_a_child_whose_part_is_taken_in(desk: Desk, ma
     outcome = desk.complete(message, ChildEnd(result=parsed, reason=None))
     assert names(outcome) == ["ingest.accepted"]
     assert desk.tools.ledger.data_version() == 1
+
+
+def test_what_a_child_has_parsed_is_deleted_unless_it_is_just_what_is_stored(
+    desk: Desk, market: Bars
+) -> None:
+    desk.configure(ingest=IngestSettings(inline_bytes_max=100))
+    old, new = between(market, "2022-03-01", "2023-12-01"), between(market, "2023-01-01", "2024-01-10")
+    written = [desk.tools.bars.write_part(bars) for bars in (old, new)]
+    for bars, part in zip((old, new), written, strict=True):
+        end = ChildEnd(result={"part": part, "format": "own_csv"}, reason=None)
+        desk.complete(desk.stage(bars), end)
+    first, second = (part.part for part in desk.tools.ledger.parts())
+    assert first == written[0]
+    assert second != written[1]
+    assert [desk.tools.bars.has(part) for part in (first, second, written[1])] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from daemon.records import Event
 
-STILL = timedelta(milliseconds=50)
+STILL = timedelta(milliseconds=250)
+"""Long enough for a text whose last line has no end."""
 NOBODY = 65534
 LEASES_UNDER_WRITERS = """
 import os, sys
@@ -117,17 +118,28 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, int, str]]:
     return facts
 
 
-def test_a_file_is_taken_once_it_stood_still_and_not_before(place: Place) -> None:
-    (place.inbox / "spy.csv").write_text("whole")
+@pytest.mark.parametrize(("content", "still_ms"), [("whole\n", 10), ("whole", 250)])
+def test_a_file_is_taken_once_it_stood_still_longer_if_its_last_line_has_no_end(
+    place: Place, content: str, still_ms: int
+) -> None:
+    (place.inbox / "spy.csv").write_text(content)
     assert place.look() == ()
     assert place.watched.has_young()
-    place.clock.advance(STILL - timedelta(milliseconds=1))
+    place.clock.advance(timedelta(milliseconds=still_ms - 1))
     assert place.look() == ()
     place.clock.advance(timedelta(milliseconds=1))
     (found,) = place.look()
-    assert (found.name, found.size_bytes, found.removable) == ("spy.csv", 5, True)
-    assert found.sha256 == hashlib.sha256(b"whole").hexdigest()
-    assert (place.staging / found.sha256).read_text() == "whole"
+    assert (found.name, found.size_bytes, found.removable) == ("spy.csv", len(content), True)
+    assert found.sha256 == hashlib.sha256(content.encode()).hexdigest()
+    assert (place.staging / found.sha256).read_text() == content
+
+
+def test_the_next_look_at_young_files_is_soon_while_one_may_become_whole(place: Place) -> None:
+    (place.inbox / "spy.csv").write_text("whole")
+    place.look()
+    assert place.watched.patience_s() == pytest.approx(0.01)
+    place.clock.advance(timedelta(milliseconds=10))
+    assert place.watched.patience_s() == pytest.approx(0.05)
 
 
 def test_a_file_that_grew_has_to_stand_still_anew(place: Place) -> None:
@@ -163,9 +175,9 @@ def test_a_parquet_file_without_its_end_is_waited_for_and_then_taken_as_it_is(pl
     (place.inbox / "whole.parquet").write_bytes(b"PAR1 and PAR1")
     (place.inbox / "other.parquet").write_bytes(b"no parquet")
     assert [found.name for found in place.look_twice()] == ["other.parquet", "whole.parquet"]
-    place.clock.advance(timedelta(seconds=4.8))
+    place.clock.advance(timedelta(seconds=4.4))
     assert "half.parquet" not in [found.name for found in place.look()]
-    place.clock.advance(timedelta(seconds=0.2))
+    place.clock.advance(timedelta(seconds=0.1))
     assert "half.parquet" in [found.name for found in place.look()]
 
 

@@ -30,6 +30,7 @@ from daemon.loop import Loop
 from daemon.messages import RetrainDue
 from daemon.records import ChildEnd, ChildJob, Event
 from daemon.settings import (
+    ArchiveSettings,
     DaemonSettings,
     IngestSettings,
     LogSettings,
@@ -42,34 +43,30 @@ from regime.types import Bars
 from registry.store import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
 SUNDAY = datetime(2024, 3, 3, 12, tzinfo=UTC)
-TICK = timedelta(milliseconds=100)
+TICK = timedelta(milliseconds=250)
 SETTINGS = replace(
     Settings(),
     daemon=DaemonSettings(attempts_max=3, retry_wait_s=5, idle_wait_s=0.01),
+    archive=ArchiveSettings(enabled=False),
     ingest=IngestSettings(file_bytes_max=100_000),
     markets={"sim": MarketSettings(index="^SIM", fear="^SIMVIX", calendar="weekdays")},
 )
 
 
-class BreakableBarStore:
+class BreakableBarStore(ParquetBarStore):
     """A bar store that raises what it was told to."""
 
-    def __init__(self, folder: Path) -> None:
-        self._store = ParquetBarStore(folder)
-        self.fault: Exception | None = None
+    fault: Exception | None = None
 
     def write_part(self, bars: Bars) -> str:
         if self.fault is not None:
             raise self.fault
-        return self._store.write_part(bars)
-
-    def read(self, parts: Sequence[str], symbols: Sequence[str] | None = None) -> Bars:
-        return self._store.read(parts, symbols)
+        return super().write_part(bars)
 
 
 class ToldChild:
@@ -138,7 +135,7 @@ class Daemon:
         self.clock = clock or ManualClock(SUNDAY)
         self.journal = Journal(self.layout.journal)
         self.ledger = self.journal.ledger
-        self.bars = BreakableBarStore(self.layout.bars)
+        self.bars = BreakableBarStore(self.layout.bars, self.layout.panel)
         self.children = ToldChildren()
         self.script = Script()
         self.stream = io.StringIO()
@@ -242,7 +239,7 @@ def index(market: Bars) -> Bars:
 def test_a_dropped_file_becomes_bars_and_labels_and_is_removed(daemon: Daemon, market: Bars) -> None:
     daemon.drop(market, "market.csv")
     daemon.work()
-    assert daemon.names() == ["ingest.accepted", "labels.stored"]
+    assert daemon.names() == ["ingest.accepted", "labels.stored", "features.computed"]
     assert daemon.ledger.data_version() == 1
     state = daemon.ledger.labeler_state("sim")
     assert state is not None
@@ -258,6 +255,7 @@ def test_every_stored_event_is_logged_once_with_its_number(daemon: Daemon, marke
     assert [(line["event"], line["seq"]) for line in daemon.lines()] == [
         ("ingest.accepted", 1),
         ("labels.stored", 2),
+        ("features.computed", 3),
     ]
 
 
@@ -367,7 +365,7 @@ def test_other_messages_go_on_while_one_waits_for_its_next_attempt(daemon: Daemo
     assert daemon.names() == ["message.retried", "ingest.accepted"]
     daemon.clock.advance(timedelta(seconds=5))
     daemon.work()
-    assert daemon.names()[2:] == ["ingest.accepted", "labels.stored"]
+    assert daemon.names()[2:] == ["ingest.accepted", "labels.stored", "features.computed"]
 
 
 def test_a_dead_letter_can_be_revived_when_its_cause_is_gone(daemon: Daemon, index: Bars) -> None:
@@ -475,7 +473,7 @@ def test_after_a_crash_what_may_not_have_been_logged_is_logged_again_with_the_sa
         second.loop.log_what_was_not()
         (again,) = second.lines()
     assert again == first.lines()[-1]
-    assert again["seq"] == 2
+    assert again["seq"] == 3
 
 
 def test_after_an_orderly_end_nothing_is_logged_again(tmp_path: Path, market: Bars) -> None:
