@@ -96,6 +96,7 @@ class Manifest:
     data_version: str
     feature_names: tuple[str, ...]
     feature_hash: str
+    feature_catalogue: str
     target: Mapping[str, object]
     classes: tuple[str, ...]
     settings: Mapping[str, object]

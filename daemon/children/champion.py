@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daemon.children.stored import golden_of_bytes
+from regime.errors import FeatureMismatchError
+from regime.features import CATALOGUE_VERSION
 from regime.models import assemble
 from regime.models.ensemble import MeanEnsemble
-from regime.training_set import check_feature_hash
 from registry.formats import load_model
 from registry.types import MemberStatus
 
@@ -39,7 +40,13 @@ class LoadedVersion:
         FeatureMismatchError
             If the features are not those of the version.
         """
-        check_feature_hash(features.catalogue_hash, self.version.manifest.feature_hash)
+        manifest = self.version.manifest
+        if features.catalogue_hash != manifest.feature_hash:
+            raise FeatureMismatchError(
+                f"{self.version.name} was trained on feature catalogue {manifest.feature_catalogue}"
+                f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
+                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed that trained it"
+            )
         return self.ensemble.predict_proba(features.values.astype(np.float32))
 
 

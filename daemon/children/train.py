@@ -23,7 +23,7 @@ from daemon.children.references import drift_references
 from daemon.children.speech import die_with_parent, main_of, say_progress
 from daemon.children.stored import evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
-from regime.features import catalogue_hash
+from regime.features import CATALOGUE_VERSION, catalogue_hash
 from regime.fit_jobs import run_in_order
 from regime.models.ensemble import ENSEMBLE
 from regime.scorecard import REGIME_PRIOR
@@ -153,6 +153,7 @@ def _version(
         data_version=str(job["data_version"]),
         feature_names=rows.feature_names,
         feature_hash=rows.feature_hash,
+        feature_catalogue=CATALOGUE_VERSION,
         target=asdict(rows.target),
         classes=rows.target.classes,
         settings=recipe,

@@ -158,13 +158,16 @@ class FeatureState:
 
     def _check_room(self, bars: Bars, first: int) -> None:
         """Refuse more days at once than can be kept beside what they look back upon."""
-        held = dict(zip(self._symbols, self._counts.tolist(), strict=True))
-        for symbol in bars.symbols() if len(bars) > _CAPACITY - max(held.values(), default=0) else ():
-            news = day_numbers(bars.of_symbol(symbol).date)
-            if held.get(symbol, 0) + len(news) <= _CAPACITY:
-                continue
-            kept = self._days[self._symbols.index(symbol), : held[symbol]] if symbol in held else news
-            days = np.union1d(kept, news)
+        starts = bars.first_rows()
+        counts = dict(zip(self._symbols, self._counts.tolist(), strict=True))
+        held = np.array([counts.get(symbol, 0) for symbol in bars.symbol[starts].tolist()], dtype=np.int64)
+        sizes = np.diff(np.append(starts, len(bars)))
+        for start, size in zip(
+            starts[held + sizes > _CAPACITY], sizes[held + sizes > _CAPACITY], strict=True
+        ):
+            symbol, days = str(bars.symbol[start]), day_numbers(bars.date[start : start + size])
+            if symbol in counts:
+                days = np.union1d(self._days[self._symbols.index(symbol), : counts[symbol]], days)
             since = int(np.count_nonzero(days >= first))
             if len(days) > _CAPACITY and since > KEPT:
                 raise HistoryTooShortError(
@@ -275,6 +278,9 @@ def _changed_days(before: Bars, after: Bars) -> NDArray[np.int64]:
     """Give the days whose close is new, differs or is gone."""
     start = _compared_from(before, after)
     before, after = before.take(before.date >= start), after.take(after.date >= start)
+    known = after.take(slice(len(before)))
+    if np.array_equal(known.date, before.date) and np.array_equal(known.close, before.close):
+        return day_numbers(after.date[len(before) :])
     days, days_before = day_numbers(after.date), day_numbers(before.date)
     common, now, then = np.intersect1d(days, days_before, return_indices=True)
     differs = common[after.close[now] != before.close[then]]

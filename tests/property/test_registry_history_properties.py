@@ -44,6 +44,7 @@ def manifest_of(run: str, settings: dict[str, object]) -> Manifest:
         data_version="17",
         feature_names=("return_1",),
         feature_hash="features",
+        feature_catalogue="1",
         target={},
         classes=("sell", "hold", "buy"),
         settings=settings,

@@ -451,6 +451,7 @@ def manifest_of(run: str) -> Manifest:
         data_version="1",
         feature_names=("return_1",),
         feature_hash="features",
+        feature_catalogue="1",
         target={"name": "reference"},
         classes=("sell", "hold", "buy"),
         settings={"seed": 1},

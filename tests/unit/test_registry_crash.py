@@ -27,6 +27,7 @@ MANIFEST = json.dumps(
         "data_version": "17",
         "feature_names": ["return_1"],
         "feature_hash": "features",
+        "feature_catalogue": "1",
         "target": {},
         "classes": ["sell", "hold", "buy"],
         "settings": {},

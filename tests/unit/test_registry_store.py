@@ -46,6 +46,7 @@ def manifest_of(run: str = "run-1", content: bytes = FOREST) -> Manifest:
         data_version="17",
         feature_names=("return_1", "volatility_20"),
         feature_hash="features",
+        feature_catalogue="1",
         target={"name": "reference", "up": 0.1, "down": 0.05, "horizon_days": 14},
         classes=("sell", "hold", "buy"),
         settings={"seed": 1, "weights": {"crash": 2.0}},
