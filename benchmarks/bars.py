@@ -163,7 +163,7 @@ def measure(stored: Stored, repetitions: int) -> list[Figure]:
         _figure("one day: both", [one.write + one.panel for one in appended], 3),
         _figure("one day: its journal row, beside", [one.journal for one in appended]),
         _figure("one day late: last 300 bars, from panel and delta", late),
-        _figure("panel made anew from year files", rebuild),
+        _figure("panel made anew from the parts", rebuild),
         _figure(f"{DELTAS} deltas compacted", [compaction]),
         _figure("all bars read from parts, before the compaction", [read_before]),
         _figure("all bars read from parts, after it", [read_after]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.adapters.bar_store import MemoryBarStore, ParquetBarStore
@@ -122,6 +122,7 @@ def row_of(closes: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[float, .
     )
 
 
+several = settings(deadline=None, derandomize=True, max_examples=60)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("bars"), rows_of_a_file()),
@@ -149,6 +150,7 @@ def do(desk: Desk, steps: list[tuple[str, Model]]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "memory"])
+@several
 @given(steps=STEPS, last=st.one_of(st.none(), st.integers(1, 6)), since=st.integers(0, 45))
 def test_every_version_that_can_be_read_reads_as_a_plain_dictionary_says(
     kind: str, steps: list[tuple[str, Model]], last: int | None, since: int
@@ -172,6 +174,7 @@ def test_every_version_that_can_be_read_reads_as_a_plain_dictionary_says(
                 assert cut == bars_of_model(cut_model(rows, asked, last, since))
 
 
+@several
 @given(steps=STEPS)
 def test_the_panel_is_the_truth_to_the_bit(steps: list[tuple[str, Model]]) -> None:
     with TemporaryDirectory() as folder:
@@ -193,6 +196,7 @@ def test_the_panel_is_the_truth_to_the_bit(steps: list[tuple[str, Model]]) -> No
                 assert panel.field(name, last=3).shape == (len(panel.symbols), min(3, len(panel.days)))
 
 
+@several
 @given(steps=STEPS)
 def test_a_snapshot_stays_as_it_was_whatever_the_writer_does(steps: list[tuple[str, Model]]) -> None:
     with TemporaryDirectory() as folder:

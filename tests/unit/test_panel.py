@@ -121,6 +121,7 @@ def test_days_of_known_symbols_are_written_in_place_behind_what_is_committed(
     assert place.panel().head.rows == rows + 1
     assert len(after) == len(before)
     assert after[PAGE:at] == before[PAGE:at]
+    assert place.panel().bars() == Bars.concat([day(1), day(2), day(3), changes])
 
 
 def test_a_new_symbol_makes_a_new_file_and_so_does_the_row_too_many(place: Place) -> None:
