@@ -9,14 +9,13 @@ import numpy as np
 from daemon.markets import first_of, symbols_of_first
 from daemon.records import DayFeatures, Event, FeaturesStored, Outcome
 from regime.errors import HistoryTooShortError
-from regime.features.state import KEPT, FeatureState
+from regime.features.state import KEPT, LOOK_BACK, FeatureState
 from regime.labels import effective_fear
 from regime.types import Bars
 
 if TYPE_CHECKING:
     from daemon.adapters.bar_ledger import StoredPart
     from daemon.messages import FeaturesDue
-    from daemon.settings import MarketSettings
     from daemon.tools import Tools
     from regime.types import FeatureTable
 
@@ -71,18 +70,11 @@ def _state_at(data_version: int, tools: Tools) -> FeatureState | None:
     memory = tools.features
     _, market = first_of(tools.settings.markets)
     state, memory.state = memory.state, None  # forgotten, should anything fail on the way
-    index, fear = _context(market, data_version, tools)
-    if not len(index):
-        return None
     news = tools.ledger.bars.deltas(after=memory.data_version, through=data_version)
-    if state is None or memory.market != market or not _can_catch_up(news):
-        state = _made_anew(data_version, index, fear, tools)
-    elif news:
-        bars = tools.bars.read([part.part for part in news])
-        try:
-            state.take_in(_own(bars, tools), index=index, fear=fear)
-        except HistoryTooShortError:
-            state = _made_anew(data_version, index, fear, tools)
+    if state is not None and memory.market == market and _can_catch_up(news):
+        state = _caught_up(state, news, data_version, tools)
+    else:
+        state = _made_anew(data_version, tools)
     memory.state, memory.data_version, memory.market = state, data_version, market
     return state
 
@@ -91,21 +83,36 @@ def _can_catch_up(news: tuple[StoredPart, ...]) -> bool:
     return all(part.is_kept for part in news) and sum(part.rows for part in news) <= CAUGHT_UP_ROWS_MAX
 
 
-def _made_anew(data_version: int, index: Bars, fear: Bars, tools: Tools) -> FeatureState:
-    bars = tools.bars_of(data_version, last=KEPT)
-    return FeatureState(_own(bars, tools), index=index, fear=fear)
+def _caught_up(
+    state: FeatureState, news: tuple[StoredPart, ...], data_version: int, tools: Tools
+) -> FeatureState | None:
+    bars = tools.bars.read([part.part for part in news])
+    index, fear = _context(state.first_day(), data_version, tools)
+    try:
+        state.take_in(_own(bars, tools), index=index, fear=fear)
+    except HistoryTooShortError:
+        return _made_anew(data_version, tools)
+    return state
+
+
+def _made_anew(data_version: int, tools: Tools) -> FeatureState | None:
+    bars = _own(tools.bars_of(data_version, last=KEPT), tools)
+    if first_of(tools.settings.markets)[1].index not in bars.symbols():
+        return None
+    index, fear = _context(bars.date.min(), data_version, tools)
+    return FeatureState(bars, index=index, fear=fear)
 
 
 def _own(bars: Bars, tools: Tools) -> Bars:
-    own = symbols_of_first(tools.settings.markets, bars.symbols())
-    return bars.take(np.isin(bars.symbol, own))
+    return bars.of_symbols(symbols_of_first(tools.settings.markets, bars.symbols()))
 
 
-def _context(market: MarketSettings, data_version: int, tools: Tools) -> tuple[Bars, Bars]:
-    """Give the index and its effective fear, as far back as any feature looks."""
+def _context(since: np.datetime64, data_version: int, tools: Tools) -> tuple[Bars, Bars]:
+    """Give the index and its effective fear, as far back as features of a day look that is kept."""
+    _, market = first_of(tools.settings.markets)
     bars = tools.bars_of(data_version, [symbol for symbol in (market.index, market.fear) if symbol])
     index = bars.of_symbol(market.index)
     given = bars.of_symbol(market.fear) if market.fear else Bars.empty()
-    fear = given if len(given) else None
-    start = max(0, len(index) - 2 * KEPT)
-    return index.take(np.arange(len(index)) >= start), effective_fear(index, fear, start=start)
+    start = max(0, int(np.searchsorted(index.date, since)) - LOOK_BACK)
+    fear = effective_fear(index, given if len(given) else None, start=start)
+    return index.take(slice(start, None)), fear

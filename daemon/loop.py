@@ -136,15 +136,16 @@ class Loop:
         while self._stop_reason is None:
             try:
                 busy = self.turn()
+                self._has_worked |= busy
+                if not busy:
+                    self._tidy_up()
                 self._say_room_again()
             except DiskFullError as error:
                 busy = False
                 self._say_disk_full(error)
             self._notifier.alive(self._status())
-            if busy:
-                self._has_worked = True
-            else:
-                self._rest()
+            if not busy:
+                self._bell.wait(self._patience_s())
         self._notifier.stopping()
         for working in self._working.values():
             working.child.stop(self._tools.settings.daemon.stop_grace_s)
@@ -153,12 +154,13 @@ class Loop:
         except DiskFullError as error:
             self._say_disk_full(error)
 
-    def _rest(self) -> None:
-        """Sleep until something may be to do; after work, give back the memory that it took."""
+    def _tidy_up(self) -> None:
+        """After work, do what nobody waits for: bring up the panel, give back memory."""
         if self._has_worked:
             self._has_worked = False
+            with disk_full_is_told():
+                self._tools.bring_up_panel()
             give_back_memory()
-        self._bell.wait(self._patience_s())
 
     def turn(self) -> bool:
         """Do what is to be done now, at most one message; tell whether anything was done."""

@@ -8,7 +8,7 @@ sighting of a file or a second tick of the schedule harmless. Days are ISO dates
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -36,11 +36,14 @@ class Message:
     @property
     def key(self) -> str:
         """Name the happening uniquely."""
-        return self.key_template.format(**asdict(self))
+        return self.key_template.format(**self._fields())
 
     def to_json(self) -> str:
         """Give the fields as canonical JSON."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self._fields(), sort_keys=True, separators=(",", ":"))
+
+    def _fields(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

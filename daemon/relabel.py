@@ -31,7 +31,6 @@ def relabel(message: BarsArrived, tools: Tools) -> Outcome:
 
     Rare events are captured in the first market, the one that models are trained on.
     """
-    tools.bring_up_panel()
     records: list[Record] = []
     events: list[Event] = []
     first_market = next(iter(tools.settings.markets))

@@ -63,7 +63,7 @@ class WatchSettings:
         60.0, "seconds between full scans, which find what file events missed", low=0.1, high=86400
     )
     still_ms: int = setting(
-        10, "a file is read once its size and time stood still this long, in milliseconds", low=0, high=60000
+        5, "a file is read once its size and time stood still this long, in milliseconds", low=0, high=60000
     )
     batch_max: int = setting(256, "files taken in one turn of the loop", low=1, high=100_000)
 

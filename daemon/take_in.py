@@ -167,8 +167,7 @@ def _check(bars: Bars, known: Bars, tools: Tools) -> None:
     today = np.datetime64(tools.clock.now().date(), "D")
     for calendar, symbols in _symbols_by_calendar(bars, tools).items():
         sessions = None if calendar is None else tools.calendar.sessions(calendar)
-        own = bars.take(np.isin(bars.symbol, symbols))
-        check_bars(own, today=today, sessions=sessions, history=known)
+        check_bars(bars.of_symbols(symbols), today=today, sessions=sessions, history=known)
 
 
 def _symbols_by_calendar(bars: Bars, tools: Tools) -> dict[str | None, list[str]]:

@@ -15,7 +15,7 @@ import numpy as np
 from regime.errors import BarsInvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -155,6 +155,13 @@ class Bars:
         """Give the bars of one symbol, in date order; none if it does not occur."""
         first, end = np.searchsorted(self.symbol, symbol), np.searchsorted(self.symbol, symbol, side="right")
         return self.take(slice(first, end))
+
+    def of_symbols(self, symbols: Collection[str]) -> Self:
+        """Give the bars of the named symbols; those that do not occur are passed over."""
+        starts = self.first_rows()
+        chosen = [symbol in symbols for symbol in self.symbol[starts].tolist()]
+        sizes = np.diff(np.append(starts, len(self)))
+        return self.take(np.repeat(np.array(chosen, dtype=bool), sizes))
 
     def symbols(self) -> tuple[str, ...]:
         """Give the symbols that occur, sorted."""

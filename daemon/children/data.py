@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.ledger import Ledger
 from daemon.adapters.versions import bars_of
@@ -71,7 +69,7 @@ def first_market(root: str, data_version: int, settings: Settings) -> Market:
             f"market {name!r} has no bars of its index {market.index}; drop them into the inbox,"
             " or correct markets in the configuration"
         )
-    own = bars.take(np.isin(bars.symbol, symbols_of_first(settings.markets, bars.symbols())))
+    own = bars.of_symbols(symbols_of_first(settings.markets, bars.symbols()))
     return _market(name, market, bars, own, settings)
 
 

@@ -112,7 +112,7 @@ def _check_splits(bars: Bars, history: Bars) -> None:
         return
     reach = np.timedelta64(SPLIT_GAP_DAYS_MAX, "D")
     near = (history.date >= bars.date.min() - reach) & (history.date <= bars.date.max() + reach)
-    joined = Bars.concat([history.take(near & np.isin(history.symbol, bars.symbols())), bars])
+    joined = Bars.concat([history.take(near).of_symbols(bars.symbols()), bars])
     is_new = np.zeros(len(joined), dtype=bool)
     is_new[joined.places_of(bars)] = True
     with np.errstate(invalid="ignore"):

@@ -132,6 +132,7 @@ MANY_MACHINES static void compute(int operation, const Work *work) {
     }
 }
 
+enum { LINE = 8 };      /* elements that a cache reads and writes at once, if aligned */
 enum { TOGETHER = 16 }; /* elements that a loop keeps in registers */
 
 /* Ranks count the values of the window below, those equal one half; `known` tells where one is not known. */
@@ -166,39 +167,33 @@ MANY_MACHINES static void rank_of_last(const Work *work) {
     }
 }
 
-/* The other window kernels walk the window for a strip of elements at a time. */
-enum { STRIP = 64 };
+/* Sums over the window of how far its values are from the mean, in the power that the operation says. */
+#define EACH_AGE(formula) \
+    for (int64_t age = 0; age < work->window; age++) { \
+        const double *past = values + from - age * work->lanes; \
+        for (int64_t i = 0; i < count; i++) { \
+            const double away = past[i] - mean[i]; \
+            sum[i] += (formula); \
+        } \
+    } \
+    break
+
+INLINE void sum_over_window(int operation, const Work *work, int64_t from, int64_t count) {
+    const double *values = work->operand[0], *means = work->operand[1] + from;
+    double sum[TOGETHER] = {0}, mean[TOGETHER];
+    for (int64_t i = 0; i < count; i++) mean[i] = means[i];
+    switch (operation) {
+    case SUM_OF_CUBES: EACH_AGE(away * away * away);
+    case SUM_OF_FOURTHS: EACH_AGE((away * away) * (away * away));
+    case DISTANCES: EACH_AGE(fabs(away));
+    }
+    for (int64_t i = 0; i < count; i++) work->target[from + i] = sum[i];
+}
 
 MANY_MACHINES static void compute_windowed(int operation, const Work *work) {
-    double *restrict target = work->target;
-    const double *a = work->operand[0], *b = work->operand[1];
-    double first[STRIP];
-    for (int64_t from = work->from; from < work->to; from += STRIP) {
-        const int64_t count = work->to - from < STRIP ? work->to - from : STRIP;
-        for (int64_t i = 0; i < count; i++) first[i] = 0.0;
-        for (int64_t age = 0; age < work->window; age++) {
-            const double *past = a + from - age * work->lanes;
-            const double *now = b + from;
-            switch (operation) {
-            case SUM_OF_CUBES:
-                for (int64_t i = 0; i < count; i++) {
-                    const double away = past[i] - now[i];
-                    first[i] += away * away * away;
-                }
-                break;
-            case SUM_OF_FOURTHS:
-                for (int64_t i = 0; i < count; i++) {
-                    const double away = past[i] - now[i], squared = away * away;
-                    first[i] += squared * squared;
-                }
-                break;
-            case DISTANCES:
-                for (int64_t i = 0; i < count; i++) first[i] += fabs(past[i] - now[i]);
-                break;
-            }
-        }
-        for (int64_t i = 0; i < count; i++) target[from + i] = first[i];
-    }
+    int64_t from = work->from;
+    for (; from + TOGETHER <= work->to; from += TOGETHER) sum_over_window(operation, work, from, TOGETHER);
+    if (from < work->to) sum_over_window(operation, work, from, work->to - from);
 }
 
 /* The latest row of the window that is as high as its top; it changes only with the top or its leaving. */
@@ -207,17 +202,15 @@ static void age_of_highest(const Work *work) {
     const double *values = work->operand[0], *tops = work->operand[1], tie = work->constant[1];
     for (int64_t lane = 0; lane < lanes; lane++) {
         int64_t age = window;
-        double before = NAN;
+        double top = NAN, least = NAN;
         for (int64_t i = work->from + lane; i < work->to; i += lanes) {
-            const double top = tops[i], least = top - tie * fabs(top);
-            age++;
-            if (values[i] >= least) {
-                age = 0;
-            } else if (top != before || age >= window) {
+            age = values[i] >= least ? 0 : age + 1;
+            if (tops[i] != top || age >= window) {
+                top = tops[i];
+                least = top - tie * fabs(top);
                 age = 0;
                 while (age < window - 1 && !(values[i - age * lanes] >= least)) age++;
             }
-            before = top;
             work->target[i] = top == top ? (double)age : NAN;
         }
     }
@@ -240,6 +233,8 @@ static void last_swing(const Work *work) {
         }
     }
 }
+
+enum { STRIP = 64 }; /* elements of which the window is walked at a time */
 
 MANY_MACHINES static void streak(const Work *work) {
     const double *directions = work->operand[0];
@@ -408,7 +403,8 @@ static void run_block(const Run *run, const Block *block, double *memory, int64_
             continue;
         }
         work.target = slots[step->target];
-        if (block->asked_most == 1) { /* only the rows that one row is made of; they are after any warm-up */
+        if (block->asked_most == 1 && block->rows == run->look_back) {
+            /* only the rows that one row is made of; they are after any warm-up */
             for (int32_t which = step->first_run; which < step->end_run; which++) {
                 work.from = (block->rows - 1 - run->runs[2 * which + 1]) * lanes;
                 work.to = (block->rows - run->runs[2 * which]) * lanes;
@@ -418,6 +414,7 @@ static void run_block(const Run *run, const Block *block, double *memory, int64_
         }
         int64_t lowest = block->rows - block->asked_most - step->reach;
         if (lowest < 0) lowest = 0;
+        if (step->operation < SUM_OF_CUBES) lowest -= lowest % LINE; /* a few rows more, but whole lines */
         const int64_t known = lowest > step->warm_up ? lowest : step->warm_up;
         for (int64_t i = lowest * lanes; i < known * lanes && i < block->rows * lanes; i++) work.target[i] = NAN;
         work.from = known * lanes;
@@ -428,8 +425,9 @@ static void run_block(const Run *run, const Block *block, double *memory, int64_
 
 static void *work_off(void *argument) {
     Run *run = argument;
-    const int64_t rows_most = run->tile + run->look_back, slot_size = rows_most * run->lanes;
-    double *memory = malloc(sizeof(double) * (size_t)(slot_size * run->slots));
+    const int64_t rows_most = run->tile + run->look_back;
+    const int64_t slot_size = (rows_most * run->lanes + LINE - 1) / LINE * LINE;
+    double *memory = aligned_alloc(LINE * sizeof(double), sizeof(double) * (size_t)(slot_size * run->slots));
     double **slots = malloc(sizeof(double *) * (size_t)run->slots);
     if (memory == NULL || slots == NULL) {
         run->out_of_memory = 1;
@@ -627,77 +625,8 @@ static void sort_ranked(Ranked *from, Ranked *spare, int64_t count) {
     if (source != from) memcpy(from, source, sizeof(Ranked) * (size_t)count);
 }
 
-/* How many values are below each; the whole numbers may be added in any order. */
-MANY_MACHINES static int64_t count_below(const double *restrict values, int64_t count, double *restrict below) {
-    int64_t pairs = 0;
-    for (int64_t one = 0; one < count; one++) {
-        int64_t less = 0;
-        for (int64_t other = 0; other < count; other++) less += values[other] < values[one];
-        below[one] = (double)less;
-        pairs += less;
-    }
-    return pairs;
-}
-
-static void ranks_by_counting(const double *restrict values, int64_t count, double *restrict ranks) {
-    const int has_ties = count_below(values, count, ranks) != count * (count - 1) / 2;
-    for (int64_t one = 0; one < count; one++) {
-        int64_t equal = 1;
-        if (has_ties) {
-            equal = 0;
-            for (int64_t other = 0; other < count; other++) equal += values[other] == values[one];
-        }
-        ranks[one] = (ranks[one] + (double)equal / 2) / (double)count;
-    }
-}
-
-/* What is known of one group of rows: values, results, sectors, and room for sorting and for sums by sector. */
-typedef struct { double *values, *results, *sums, *counts; int32_t *sectors; Ranked *ranked; } Day;
-
-MANY_MACHINES static void round_to_rank(double *values, int64_t count) {
-    for (int64_t i = 0; i < count; i++) values[i] = rint(values[i] * 1e9) / 1e9;
-}
-
-static void rank_day(Day *day, int64_t count) {
-    round_to_rank(day->values, count);
-    if (count <= 192) { ranks_by_counting(day->values, count, day->results); return; }
-    for (int64_t i = 0; i < count; i++) day->ranked[i] = (Ranked){day->values[i], (int32_t)i};
-    sort_ranked(day->ranked, day->ranked + count, count);
-    for (int64_t low = 0; low < count;) {
-        int64_t high = low;
-        while (high < count && day->ranked[high].value == day->ranked[low].value) high++;
-        for (int64_t i = low; i < high; i++)
-            day->results[day->ranked[i].member] = ((double)low + (double)(high - low) / 2) / (double)count;
-        low = high;
-    }
-}
-
-/* Groups are numbered 0 (all symbols of the day) and 1 + sector. */
-static void summarise_day(Day *day, int64_t count, int kind, int within, int64_t n_groups) {
-    const int64_t groups = within ? n_groups : 1;
-    memset(day->sums, 0, sizeof(double) * (size_t)groups);
-    memset(day->counts, 0, sizeof(double) * (size_t)groups);
-    for (int64_t i = 0; i < count; i++) {
-        const double value = kind == RISING ? direction_of(day->values[i], 1e-9) : day->values[i];
-        day->sums[0] += value;
-        day->counts[0] += 1;
-        if (within && day->sectors[i] >= 0) {
-            day->sums[1 + day->sectors[i]] += value;
-            day->counts[1 + day->sectors[i]] += 1;
-        }
-    }
-    for (int64_t group = 0; group < groups; group++) day->sums[group] /= day->counts[group] > 0 ? day->counts[group] : 1;
-    double squares = 0;
-    for (int64_t i = 0; kind == DEVIATION && i < count; i++)
-        squares += (day->values[i] - day->sums[0]) * (day->values[i] - day->sums[0]);
-    for (int64_t i = 0; i < count; i++) {
-        const double mean = day->sums[within && day->sectors[i] >= 0 ? 1 + day->sectors[i] : 0];
-        day->results[i] = kind == MEAN ? mean : kind == FROM_MEAN ? day->values[i] - mean
-                        : kind == DEVIATION ? sqrt(squares / day->counts[0]) : 0.5 + mean / 2;
-    }
-}
-
-/* A comparison of all days: rules are (kind, row compared, column written, within sector). */
+/* A comparison of all days: rules are (kind, row compared, column written, within sector). Groups are numbered
+ * 0 (all symbols of the day) and 1 + sector. */
 typedef struct {
     const int64_t *days, *places, *wanted; /* of each row; of each symbol */
     const int32_t *sectors, *rules;        /* of each symbol */
@@ -707,9 +636,16 @@ typedef struct {
     int single, out_of_memory;
 } Comparison;
 
-/* Some days of all symbols. Rows are visited symbol by symbol, as they lie in memory; `slot` says where a row
- * belongs among those of the block in the order of days, `begins` where each day does. */
-typedef struct { int64_t *begins, *first, *count; int32_t *slot, *sector; double *values, *results; Day day; } Days;
+/* Some days of the symbols that have rows on them, a line a member and a column a day: what is done to a day
+ * is done to all columns at once. A member's `first` row and their `count` are in rows of all; lines are
+ * `width` apart, unknown where a symbol has no row and beyond the last column. */
+typedef struct {
+    int64_t members, columns, width, from;
+    int64_t *first, *count;
+    int32_t *group, *column; /* of each member; of each day from `from` on */
+    double *values, *results, *sums, *counts;
+    Ranked *ranked;
+} Days;
 
 static int64_t row_of_day(const Comparison *all, int64_t symbol, int64_t day) {
     int64_t low = all->places[symbol], high = low + all->wanted[symbol];
@@ -720,75 +656,182 @@ static int64_t row_of_day(const Comparison *all, int64_t symbol, int64_t day) {
     return low;
 }
 
-static int64_t gather_days(const Comparison *all, Days *block, int64_t from, int64_t days) {
-    memset(block->begins, 0, sizeof(int64_t) * (size_t)(days + 2));
+static void find_days(const Comparison *all, Days *block, int64_t from, int64_t days) {
+    memset(block->column, 0, sizeof(int32_t) * (size_t)days);
+    block->from = from;
+    block->members = block->columns = 0;
     for (int64_t symbol = 0; symbol < all->n_symbols; symbol++) {
-        block->first[symbol] = row_of_day(all, symbol, from);
-        block->count[symbol] = row_of_day(all, symbol, from + days) - block->first[symbol];
-        for (int64_t i = 0; i < block->count[symbol]; i++)
-            block->begins[all->days[block->first[symbol] + i] - from + 2]++;
+        const int64_t first = row_of_day(all, symbol, from), end = row_of_day(all, symbol, from + days);
+        if (first == end) continue;
+        block->first[block->members] = first;
+        block->count[block->members] = end - first;
+        block->group[block->members++] = 1 + all->sectors[symbol];
+        for (int64_t row = first; row < end; row++) block->column[all->days[row] - from] = 1;
     }
-    for (int64_t day = 2; day < days + 2; day++) block->begins[day] += block->begins[day - 1];
-    int64_t at = 0;
-    for (int64_t symbol = 0; symbol < all->n_symbols; symbol++)
-        for (int64_t i = 0; i < block->count[symbol]; i++) {
-            const int64_t slot = block->begins[all->days[block->first[symbol] + i] - from + 1]++;
-            block->slot[at++] = (int32_t)slot;
-            block->sector[slot] = all->sectors[symbol];
-        }
-    return at;
+    for (int64_t day = 0; day < days; day++)
+        if (block->column[day]) block->column[day] = (int32_t)block->columns++;
+    block->width = (block->columns + TOGETHER - 1) / TOGETHER * TOGETHER;
 }
 
-static void compare_day(const Comparison *all, Days *block, const int32_t *rule, int64_t begin, int64_t end) {
-    Day *day = &block->day;
-    int64_t known = 0;
-    for (int64_t slot = begin; slot < end; slot++) {
-        day->values[known] = block->values[slot];
-        day->sectors[known] = block->sector[slot];
-        known += block->values[slot] == block->values[slot];
+/* Rows have their days in order: a member that has as many of them as there are has them all. */
+static void load_days(const Comparison *all, Days *block, const double *compared) {
+    for (int64_t member = 0; member < block->members; member++) {
+        const int64_t first = block->first[member], count = block->count[member];
+        double *line = block->values + member * block->width;
+        const int64_t filled = count == block->columns ? count : 0;
+        memcpy(line, compared + first, 8 * (size_t)filled);
+        for (int64_t column = filled; column < block->width; column++) line[column] = NAN;
+        for (int64_t row = filled; row < count; row++)
+            line[block->column[all->days[first + row] - block->from]] = compared[first + row];
     }
-    if (known == 0) return;
-    if (rule[0] == RANK) rank_day(day, known);
-    else summarise_day(day, known, rule[0], rule[3], all->n_groups);
-    for (int64_t slot = end - 1; slot >= begin; slot--)
-        block->results[slot] = block->values[slot] == block->values[slot] ? day->results[--known] : NAN;
+}
+
+static void store_days(const Comparison *all, const Days *block, int64_t column) {
+    for (int64_t member = 0; member < block->members; member++) {
+        const int64_t first = block->first[member], count = block->count[member];
+        double *line = block->results + member * block->width;
+        if (count < block->columns) /* a row's column is never before its place among the rows */
+            for (int64_t row = 0; row < count; row++)
+                line[row] = line[block->column[all->days[first + row] - block->from]];
+        if (all->single) mend_to_single(line, (float *)all->out + column * all->stride + first, count);
+        else mend(line, (double *)all->out + column * all->stride + first, count);
+    }
+}
+
+MANY_MACHINES static void round_to_rank(double *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) values[i] = rint(values[i] * 1e9) / 1e9;
+}
+
+/* The rank of a value is how many of its day are below, and half of those that equal it, itself among them.
+ * Without ties the numbers of those below add up to that of the pairs. */
+MANY_MACHINES static void rank_by_counting(Days *block) {
+    const int64_t width = block->width;
+    for (int64_t from = 0; from < width; from += TOGETHER) {
+        const double *values = block->values + from;
+        double *results = block->results + from;
+        int64_t known[TOGETHER] = {0}, below[TOGETHER] = {0};
+        for (int64_t one = 0; one < block->members; one++) {
+            const double *mine = values + one * width;
+            int64_t less[TOGETHER] = {0};
+            for (int64_t other = 0; other < block->members; other++)
+                for (int64_t i = 0; i < TOGETHER; i++) less[i] += values[other * width + i] < mine[i];
+            for (int64_t i = 0; i < TOGETHER; i++) {
+                known[i] += mine[i] == mine[i];
+                below[i] += less[i];
+                results[one * width + i] = (double)less[i];
+            }
+        }
+        for (int64_t i = 0; i < TOGETHER; i++) {
+            const int has_ties = below[i] != known[i] * (known[i] - 1) / 2;
+            for (int64_t one = 0; has_ties && one < block->members; one++) {
+                int64_t equal = 0;
+                for (int64_t other = 0; other < block->members; other++)
+                    equal += values[other * width + i] == values[one * width + i];
+                results[one * width + i] += (double)(equal - 1) / 2;
+            }
+        }
+        for (int64_t one = 0; one < block->members; one++)
+            for (int64_t i = 0; i < TOGETHER; i++)
+                results[one * width + i] = values[one * width + i] == values[one * width + i]
+                                               ? (results[one * width + i] + 0.5) / (double)known[i] : NAN;
+    }
+}
+
+static void rank_by_sorting(Days *block, int64_t column) {
+    Ranked *ranked = block->ranked;
+    double *results = block->results + column;
+    int64_t count = 0;
+    for (int64_t member = 0; member < block->members; member++) {
+        const double value = block->values[member * block->width + column];
+        ranked[count] = (Ranked){value, (int32_t)member};
+        results[member * block->width] = NAN;
+        count += value == value;
+    }
+    sort_ranked(ranked, ranked + block->members, count);
+    for (int64_t low = 0, high = 0; low < count; low = high) {
+        while (high < count && ranked[high].value == ranked[low].value) high++;
+        for (int64_t i = low; i < high; i++)
+            results[ranked[i].member * block->width] = ((double)low + (double)(high - low) / 2) / (double)count;
+    }
+}
+
+enum { COUNTED_MOST = 192 }; /* symbols, beyond which sorting is faster than counting */
+
+static void rank_days(Days *block) {
+    round_to_rank(block->values, block->members * block->width);
+    if (block->members <= COUNTED_MOST && 2 * block->columns > TOGETHER) { rank_by_counting(block); return; }
+    for (int64_t column = 0; column < block->columns; column++) rank_by_sorting(block, column);
+}
+
+/* Make of the means of the days their deviations, divisor n; the squares take room that results need later. */
+static void deviate(Days *block) {
+    double *squares = block->results;
+    memset(squares, 0, sizeof(double) * (size_t)block->width);
+    for (int64_t member = 0; member < block->members; member++)
+        for (int64_t i = 0; i < block->width; i++) {
+            const double away = block->values[member * block->width + i] - block->sums[i];
+            squares[i] += away == away ? away * away : 0.0;
+        }
+    for (int64_t i = 0; i < block->width; i++) block->sums[i] = sqrt(squares[i] / block->counts[i]);
+}
+
+/* Add what is known of a line to the sums of a group. */
+INLINE void add_line(const Days *block, const double *restrict line, int64_t group, int kind) {
+    double *restrict sums = block->sums + group * block->width;
+    double *restrict counts = block->counts + group * block->width;
+    for (int64_t i = 0; i < block->width; i++) {
+        const double value = kind == RISING ? direction_of(line[i], 1e-9) : line[i];
+        sums[i] += line[i] == line[i] ? value : 0.0;
+        counts[i] += line[i] == line[i] ? 1.0 : 0.0;
+    }
+}
+
+MANY_MACHINES static void summarise_days(Days *block, int kind, int within, int64_t n_groups) {
+    const int64_t width = block->width, groups = within ? n_groups : 1;
+    double *sums = block->sums, *counts = block->counts;
+    memset(sums, 0, sizeof(double) * (size_t)(groups * width));
+    memset(counts, 0, sizeof(double) * (size_t)(groups * width));
+    for (int64_t member = 0; member < block->members; member++) {
+        const double *line = block->values + member * width;
+        add_line(block, line, 0, kind);
+        if (within && block->group[member] > 0) add_line(block, line, block->group[member], kind);
+    }
+    for (int64_t i = 0; i < groups * width; i++) sums[i] /= counts[i] > 0 ? counts[i] : 1;
+    if (kind == RISING)
+        for (int64_t i = 0; i < groups * width; i++) sums[i] = 0.5 + sums[i] / 2;
+    if (kind == DEVIATION) deviate(block);
+    for (int64_t member = 0; member < block->members; member++) {
+        const double *line = block->values + member * width;
+        const double *group = sums + (within ? block->group[member] : 0) * width;
+        double *results = block->results + member * width;
+        for (int64_t i = 0; i < width; i++) {
+            const double result = kind == FROM_MEAN ? line[i] - group[i] : group[i];
+            results[i] = line[i] == line[i] ? result : NAN;
+        }
+    }
 }
 
 static void compare_block(const Comparison *all, Days *block, int64_t from, int64_t days) {
-    const int64_t rows = gather_days(all, block, from, days);
-    for (int64_t which = 0; which < all->n_rules && rows > 0; which++) {
+    find_days(all, block, from, days);
+    for (int64_t which = 0; which < all->n_rules; which++) {
         const int32_t *rule = all->rules + 4 * which;
-        const double *compared = all->compared + rule[1] * all->stride;
-        int64_t at = 0;
-        for (int64_t symbol = 0; symbol < all->n_symbols; symbol++)
-            for (int64_t i = 0; i < block->count[symbol]; i++)
-                block->values[block->slot[at++]] = compared[block->first[symbol] + i];
-        for (int64_t slot = 0; slot < rows; slot++) block->results[slot] = NAN;
-        for (int64_t day = 0; day < days; day++)
-            compare_day(all, block, rule, day ? block->begins[day] : 0, block->begins[day + 1]);
-        at = 0;
-        for (int64_t symbol = 0; symbol < all->n_symbols; symbol++) {
-            const int64_t to = rule[2] * all->stride + block->first[symbol];
-            for (int64_t i = 0; i < block->count[symbol]; i++, at++) {
-                const double result = block->results[block->slot[at]];
-                if (all->single) ((float *)all->out)[to + i] = narrowed(result);
-                else ((double *)all->out)[to + i] = mended(result);
-            }
-        }
+        load_days(all, block, all->compared + rule[1] * all->stride);
+        if (rule[0] == RANK) rank_days(block);
+        else summarise_days(block, rule[0], rule[3], all->n_groups);
+        store_days(all, block, rule[2]);
     }
 }
 
 static void *compare_days(void *argument) {
     Comparison *all = argument;
-    const size_t days = (size_t)all->days_together + 2, groups = (size_t)all->n_groups;
-    const size_t symbols = (size_t)all->n_symbols + 1, rows = days * symbols;
-    Days block = {malloc(8 * days), malloc(8 * symbols), malloc(8 * symbols), malloc(4 * rows), malloc(4 * rows),
-                  malloc(8 * rows), malloc(8 * rows),
-                  {malloc(8 * symbols), malloc(8 * symbols), malloc(8 * groups), malloc(8 * groups),
-                   malloc(4 * symbols), malloc(2 * sizeof(Ranked) * symbols)}};
-    Day *day = &block.day;
-    if (block.begins && block.first && block.count && block.slot && block.sector && block.values && block.results
-        && day->values && day->results && day->sums && day->counts && day->sectors && day->ranked) {
+    const size_t width = (size_t)all->days_together + TOGETHER, symbols = (size_t)all->n_symbols + 1;
+    const size_t line = 8 * width, groups = (size_t)all->n_groups;
+    Days block = {.first = malloc(8 * symbols), .count = malloc(8 * symbols), .group = malloc(4 * symbols),
+                  .column = malloc(4 * width), .values = malloc(line * symbols), .results = malloc(line * symbols),
+                  .sums = malloc(line * groups), .counts = malloc(line * groups),
+                  .ranked = malloc(2 * sizeof(Ranked) * symbols)};
+    if (block.first && block.count && block.group && block.column && block.values && block.results && block.sums
+        && block.counts && block.ranked) {
         for (;;) {
             const int64_t from = __atomic_fetch_add(&all->next, all->days_together, __ATOMIC_RELAXED);
             if (from >= all->n_days) break;
@@ -797,13 +840,12 @@ static void *compare_days(void *argument) {
     } else {
         all->out_of_memory = 1;
     }
-    free(block.begins); free(block.first); free(block.count); free(block.slot); free(block.sector);
-    free(block.values); free(block.results);
-    free(day->values); free(day->results); free(day->sums); free(day->counts); free(day->sectors); free(day->ranked);
+    free(block.first); free(block.count); free(block.group); free(block.column); free(block.values);
+    free(block.results); free(block.sums); free(block.counts); free(block.ranked);
     return NULL;
 }
 
-enum { ROWS_TOGETHER = 4096 };
+enum { ROWS_TOGETHER = 16384 };
 
 /* compare(days, places, wanted, sectors, n_sectors, first_day, n_days, rules, compared, out, single, stride,
  * threads): days are those of the rows written; sectors those of the symbols, -1 if not known. */
@@ -825,9 +867,9 @@ static PyObject *py_compare(PyObject *module, PyObject *args) {
     all.n_groups += 1;
     all.n_symbols = places.len / 8;
     all.n_rules = rules.len / 16;
-    all.days_together = ROWS_TOGETHER / (all.n_symbols + 1) + 8;
+    all.days_together = least(ROWS_TOGETHER / (all.n_symbols + 1) + 8, all.n_days);
     Py_BEGIN_ALLOW_THREADS
-    side_by_side(compare_days, &all, threads, all.n_days / all.days_together);
+    side_by_side(compare_days, &all, threads, (all.n_days - 1) / all.days_together);
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&days); PyBuffer_Release(&places); PyBuffer_Release(&wanted); PyBuffer_Release(&sectors);
     PyBuffer_Release(&rules); PyBuffer_Release(&compared); PyBuffer_Release(&out);

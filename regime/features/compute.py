@@ -99,7 +99,7 @@ def compute_features(
         date=bars.date if since is None else bars.date[asked],
         names=NAMES,
         values=feature_columns(rows, index, fear, sectors, threads=threads, dtype=dtype).T,
-        catalogue_hash=catalogue_hash(),
+        catalogue_hash=own_catalogue_hash(),
     )
 
 
@@ -168,6 +168,12 @@ class _Programs:
     symbol: Code
     compared: tuple[str, ...]
     comparisons: tuple[tuple[Comparison, int, int, bool], ...]
+
+
+@cache
+def own_catalogue_hash() -> str:
+    """Give the hash of the catalogue that is computed here."""
+    return catalogue_hash()
 
 
 @cache

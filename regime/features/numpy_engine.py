@@ -57,6 +57,18 @@ def compare(
     out: NDArray[np.floating],
 ) -> None:
     """Compare the symbols of each day, in place."""
+    with np.errstate(all="ignore"):
+        _compare(compared, days, spans, symbol_sectors, rules, out)
+
+
+def _compare(
+    compared: Values,
+    days: NDArray[np.int64],
+    spans: Spans,
+    symbol_sectors: NDArray[np.int32],
+    rules: Sequence[tuple[Comparison, int, int, bool]],
+    out: NDArray[np.floating],
+) -> None:
     sectors = np.repeat(symbol_sectors, spans.wanted)
     _, day = np.unique(days, return_inverse=True)
     sector_day = day * (int(sectors.max(initial=-1)) + 2) + sectors + 1
@@ -106,8 +118,10 @@ def _run_block(
         parts = [(slots[slot], lag) for slot, lag in zip(step[8::2], step[9::2], strict=True)][:count]
         if operation == 0:
             values, lag = parts[0]
-            column = results[0][target] if target >= 0 else results[1][-1 - target]
-            _store(values, lag, spans, column, symbols)
+            if target >= 0:
+                _store(mended(values, results[0].dtype), lag, spans, results[0][target], symbols)
+            else:
+                _store(values, lag, spans, results[1][-1 - target], symbols)
             continue
         first = max(rows - asked - reach, warm_up, 0)
         result = np.full((rows, len(symbols)), np.nan)
@@ -144,7 +158,7 @@ def _store(
     end = len(values) - lag
     for lane, symbol in enumerate(symbols):
         wanted, place = spans.wanted[symbol], spans.places[symbol]
-        column[place : place + wanted] = mended(values[end - wanted : end, lane], column.dtype)
+        column[place : place + wanted] = values[end - wanted : end, lane]
 
 
 class _Moved:
@@ -179,15 +193,15 @@ def _rank_of_last(values: _Moved, totals: _Moved, window: int, tie: float, *_unu
     today = values.ago(0)
     counted = np.zeros(today.shape)
     for age in range(window):
-        beyond = values.ago(age) - today
-        counted += 0.5 * (beyond < -tie) + 0.5 * (beyond <= tie)
+        past = values.ago(age)
+        counted += 0.5 * (past < today - tie) + 0.5 * (past <= today + tie)
     return np.where(np.isnan(totals.ago(0)), np.nan, counted / window)
 
 
 def _age_of_highest(values: _Moved, tops: _Moved, window: int, tie: float, *_unused: float) -> Values:
     top = tops.ago(0)
     least = top - tie * np.abs(top)
-    age = np.full(top.shape, np.nan)
+    age = np.full(top.shape, window - 1.0)
     for bars in reversed(range(window)):
         age = np.where(values.ago(bars) >= least, float(bars), age)
     return np.where(np.isnan(top), np.nan, age)

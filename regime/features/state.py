@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from regime.errors import HistoryTooShortError
-from regime.features.catalogue import CATALOGUE, catalogue_hash
-from regime.features.compute import NAMES, SymbolRows, day_numbers, feature_columns
+from regime.features.catalogue import CATALOGUE
+from regime.features.compute import NAMES, SymbolRows, day_numbers, feature_columns, own_catalogue_hash
 from regime.features.engine import Spans
 from regime.types import BAR_FIELDS, Bars, FeatureTable
 
@@ -64,6 +64,10 @@ class FeatureState:
 
     def __len__(self) -> int:
         return len(self._symbols)
+
+    def first_day(self) -> np.datetime64:
+        """Give the first day on which a symbol has a kept bar."""
+        return np.datetime64(int(self._days[self._counts > 0, 0].min()), "D")
 
     def days(self) -> NDArray[np.datetime64]:
         """Give all days on which any symbol has a kept bar, ascending."""
@@ -208,7 +212,7 @@ class FeatureState:
             date=rows.days[places].astype("datetime64[D]"),
             names=NAMES,
             values=values,
-            catalogue_hash=catalogue_hash(),
+            catalogue_hash=own_catalogue_hash(),
         )
 
     def _take_in(self, bars: Bars, first: int) -> NDArray[np.int64]:

@@ -4,46 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from arch.data import nasdaq, sp500, vix
+import pytest
 
-from regime.features import CATALOGUE, CATALOGUE_VERSION, catalogue_hash, compute_features
+from regime.features import CATALOGUE, CATALOGUE_VERSION, catalogue_hash
 from regime.features.page import catalogue_markdown
-from regime.simulator import FEAR, INDEX, SimulationSettings, simulate
-from regime.types import Bars, FeatureTable
+from tests.oracle.markets import Market, real_market, simulated_market
+from tests.oracle.tables import features_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from regime.types import FeatureTable
 
 LOOK_BACKS: Final = sorted({feature.look_back for feature in CATALOGUE})
 
 
-def simulated(symbols: int, days: int, recent: int) -> FeatureTable:
-    """Give the features of the last ``recent`` days of a market, its index and fear cut like it."""
-    market = simulate(SimulationSettings(symbols=symbols, days=days), np.random.default_rng(3))
-    bars = market.bars.take(market.bars.date >= market.date[-recent])
-    index, fear = bars.of_symbol(INDEX), bars.of_symbol(FEAR)
-    stocks = bars.take(~np.isin(bars.symbol, [INDEX, FEAR]))
-    sectors = dict(zip(stocks.symbols(), cycle(("Energy", "Utilities")), strict=False))
-    return compute_features(stocks, index=index, fear=fear, sectors=sectors)
-
-
-def bars_of_prices(symbol: str, prices: pd.DataFrame) -> Bars:
-    names = ("Open", "High", "Low", "Close", "Volume")
-    open_, high, low, close, volume = (prices[name].to_numpy(dtype=np.float64) for name in names)
-    return Bars.of(symbol, prices.index.to_numpy().astype("datetime64[D]"), open_, high, low, close, volume)
-
-
-def real() -> FeatureTable:
-    """Give the features of the S&P 500 and the NASDAQ beside the VIX, of 2014 to 2018."""
-    fear = vix.load()["vix"].dropna()
-    days = fear.index.to_numpy().astype("datetime64[D]")
-    first, second = (bars_of_prices(n, f.load()["2013":]) for n, f in (("^GSPC", sp500), ("^IXIC", nasdaq)))
-    points = Bars.of_closes("^VIX", days, fear.to_numpy(dtype=np.float64))
-    return compute_features(Bars.concat([first, second]), index=first, fear=points)
+def last_days(market: Market, days: int) -> FeatureTable:
+    """Give the features of the last days of a market, its index and fear cut like it."""
+    since = market.index.date[-days]
+    bars, index, fear = (part.take(part.date >= since) for part in (market.bars, market.index, market.fear))
+    return features_of(Market(bars=bars, index=index, fear=fear, sectors=market.sectors))
 
 
 def test_there_are_179_features_each_with_its_own_name_and_formula() -> None:
@@ -112,6 +93,7 @@ def test_the_page_tells_every_feature_with_its_formula() -> None:
 
 
 def assert_distinct(table: FeatureTable) -> None:
+    """Ask that features differ from row to row, and each from every other, where all are known."""
     known = table.values[~np.isnan(table.values).any(axis=1)]
     assert len(known) > 1000
     assert (known.std(axis=0) > 1e-4).all()
@@ -119,17 +101,21 @@ def assert_distinct(table: FeatureTable) -> None:
     assert correlation[np.triu_indices(179, 1)].max() < 0.9999
 
 
-def test_no_feature_is_constant_or_the_double_of_another_in_a_simulated_market() -> None:
-    assert_distinct(simulated(6, 700, 700))
+@pytest.mark.parametrize(("symbols", "days"), [(6, 700), (25, 500)])
+def test_no_feature_is_constant_or_the_double_of_another_in_a_simulated_market(
+    symbols: int, days: int
+) -> None:
+    assert_distinct(features_of(simulated_market(symbols, days)))
 
 
 def test_no_feature_is_constant_or_the_double_of_another_in_a_real_market() -> None:
-    assert_distinct(real())
+    assert_distinct(features_of(replace(real_market(), sectors={})))
 
 
 def test_a_value_needs_no_more_bars_than_it_declares() -> None:
-    whole = simulated(1, 300, 300).values[-1]
-    cut = {look_back: simulated(1, 300, look_back).values[-1] for look_back in LOOK_BACKS}
+    market = simulated_market(1, 300)
+    whole = last_days(market, 300).values[-1]
+    cut = {look_back: last_days(market, look_back).values[-1] for look_back in LOOK_BACKS}
     last = np.array([cut[feature.look_back][at] for at, feature in enumerate(CATALOGUE)])
     assert not np.isnan(last).any()
-    np.testing.assert_allclose(last, whole, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(last, whole)

@@ -15,7 +15,7 @@ from regime.features import CATALOGUE, engine, numpy_engine
 from regime.features.cross_section import Comparison
 from regime.features.engine import IS_COMPILED, Field, Spans, evaluate
 from regime.features.expression import Expression, absolute, field, lag, log
-from regime.features.feature import DayRule, Feature
+from regime.features.feature import DayRule, Feature, SymbolRule
 from regime.features.program import OPERATIONS, compile_program, describe, encode
 from regime.features.ratios import ratio
 from regime.features.series import series_of_fields
@@ -51,6 +51,7 @@ CONSTANTS: Final[Mapping[str, tuple[float, ...]]] = {
 }  # fmt: skip
 WINDOWED: Final = OPERATIONS[OPERATIONS.index("sum_of_cubes") :]
 TIES: Final = {"rank_of_last": (1e-9,), "age_of_highest": (1e-9,)}
+WITHIN_SECTOR: Final = (Comparison.MEAN, Comparison.FROM_MEAN, Comparison.RISING)
 ROUNDED: Final = {"log", "sum_of_cubes", "sum_of_fourths"}
 """Operations of which the engines may differ in the last bits."""
 
@@ -59,7 +60,8 @@ def values_of(rng: np.random.Generator, rows: int) -> Values:
     """Give values of which a few are strange and many are the same or nearly so."""
     values = np.where(rng.random(rows) < 0.5, rng.choice(ORDINARY, rows), rng.standard_normal(rows))
     strange = rng.random(rows) < rng.choice([0.0, 0.05, 0.3])
-    return np.where(strange, rng.choice(STRANGE, rows), values)
+    mixed: Values = np.where(strange, rng.choice(STRANGE, rows), values)
+    return mixed
 
 
 def operation_of(rng: np.random.Generator, name: str) -> Expression:
@@ -93,7 +95,9 @@ def both(
 def raw(expression: Expression, values: Values) -> Values:
     """Give what the installed engine makes of a formula of ``x``, not mended."""
     length = np.array([len(values)])
-    return both([expression], {"x": values}, Spans.of(length, length, np.array([0])))[0][0]
+    installed, _ = both([expression], {"x": values}, Spans.of(length, length, np.array([0])))
+    row: Values = installed[0]
+    return row
 
 
 def assert_agree(name: str, first: Values, second: Values) -> None:
@@ -240,6 +244,11 @@ def test_one_formula_may_fill_several_columns() -> None:
     np.testing.assert_array_equal(out, [[np.nan, 1.5, 3.0], [0.0, 0.0, 0.0], [np.nan, 1.5, 3.0]])
 
 
+def inputs_of(feature: Feature) -> tuple[str, ...]:
+    assert not isinstance(feature.rule, DayRule)
+    return compile_program([feature.rule.kernel(series_of_fields())]).inputs
+
+
 def derived(feature: Feature) -> tuple[str, int, int]:
     assert not isinstance(feature.rule, DayRule)
     program = compile_program([feature.rule.kernel(series_of_fields())])
@@ -259,12 +268,14 @@ def test_formulas_look_back_and_warm_up_as_declared() -> None:
 
 
 def test_formulas_read_the_fields_that_they_name() -> None:
-    told_otherwise = {"index_close": "index"}
-    for feature in CATALOGUE:
-        if isinstance(feature.rule, DayRule) or {"index", "fear", "calendar"} & {*feature.inputs}:
-            continue
-        inputs = compile_program([feature.rule.kernel(series_of_fields())]).inputs
-        assert {told_otherwise.get(name, name) for name in inputs} == {*feature.inputs}
+    called = {"index_close": "index", "quarter_sine": "calendar", "quarter_cosine": "calendar"}
+    read = {
+        feature.name: {called.get(name, name) for name in inputs_of(feature)}
+        for feature in CATALOGUE
+        if isinstance(feature.rule, SymbolRule)
+    }
+    named = {feature.name: {*feature.inputs} for feature in CATALOGUE if feature.name in read}
+    assert read == named
 
 
 @few
@@ -290,6 +301,11 @@ def test_more_threads_than_symbols_change_nothing() -> None:
     np.testing.assert_array_equal(alone, together)
 
 
+def test_symbols_of_a_sector_are_compared_by_means_alone() -> None:
+    rules = [feature.rule for feature in CATALOGUE if isinstance(feature.rule, DayRule)]
+    assert {rule.comparison for rule in rules if rule.within_sector} == {*WITHIN_SECTOR}
+
+
 @compiled
 @few
 @given(seed=seeds)
@@ -306,7 +322,7 @@ def test_the_engines_agree_on_what_was_known_on_a_day(seed: int) -> None:
 
 
 @compiled
-@pytest.mark.parametrize("symbols", [1, 3, 40, 400])
+@pytest.mark.parametrize("symbols", [1, 3, 40, 1000])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("strange", [0.0, 0.05])
 def test_the_engines_agree_on_comparisons_of_a_day(
@@ -316,11 +332,13 @@ def test_the_engines_agree_on_comparisons_of_a_day(
     wanted = rng.integers(0, 9, symbols)
     wanted[0] = 8
     days = np.concatenate([np.sort(rng.choice(12, size, replace=False)) for size in wanted]).astype(np.int64)
-    values = np.round(rng.standard_normal((2, len(days))), int(rng.integers(1, 11)))
+    values = rng.standard_normal((2, len(days)))
+    values[1] = np.round(values[1], 1)
     values[rng.random(values.shape) < 0.1] = np.nan
     values = np.where(rng.random(values.shape) < strange, rng.choice([np.inf, -np.inf, 1e305]), values)
     sectors = rng.integers(-1, 3, symbols).astype(np.int32)
-    rules = [(kind, at % 2, at, at % 3 == 0) for at, kind in enumerate([*Comparison] * 3)]
+    kinds = [(kind, False) for kind in Comparison] + [(kind, True) for kind in WITHIN_SECTOR]
+    rules = [(kind, row, 2 * at + row, within) for at, (kind, within) in enumerate(kinds) for row in (0, 1)]
     spans = Spans.of(wanted, wanted, np.cumsum(wanted) - wanted)
     first, second = (np.full((len(rules), len(days)), 7.0, dtype=dtype) for _ in range(2))
     engine.compare(values, days, spans, sectors, rules, first, threads=2)

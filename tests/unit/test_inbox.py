@@ -118,7 +118,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, int, str]]:
     return facts
 
 
-@pytest.mark.parametrize(("content", "still_ms"), [("whole\n", 10), ("whole", 250)])
+@pytest.mark.parametrize(("content", "still_ms"), [("whole\n", 5), ("whole", 250)])
 def test_a_file_is_taken_once_it_stood_still_longer_if_its_last_line_has_no_end(
     place: Place, content: str, still_ms: int
 ) -> None:
@@ -137,8 +137,8 @@ def test_a_file_is_taken_once_it_stood_still_longer_if_its_last_line_has_no_end(
 def test_the_next_look_at_young_files_is_soon_while_one_may_become_whole(place: Place) -> None:
     (place.inbox / "spy.csv").write_text("whole")
     place.look()
-    assert place.watched.patience_s() == pytest.approx(0.01)
-    place.clock.advance(timedelta(milliseconds=10))
+    assert place.watched.patience_s() == pytest.approx(0.005)
+    place.clock.advance(timedelta(milliseconds=5))
     assert place.watched.patience_s() == pytest.approx(0.05)
 
 

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
                 data_version="17",
                 feature_names=("return_1",),
                 feature_hash="features",
-        feature_catalogue="1",
+                feature_catalogue="1",
                 target={},
                 classes=("sell", "hold", "buy"),
                 settings={},
