@@ -43,6 +43,8 @@ fast: setup
 bench: setup
 	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/bars.py
+	$(BIN)/python -m benchmarks.features
+	$(BIN)/python -m benchmarks.arrival
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/drift.py
 

@@ -5,7 +5,7 @@ index and the fear index, as a user would drop them: half are renamed into the i
 Time runs from the close of the file to the commit that holds the day's label and its features, as another
 process sees it.
 
-    python benchmarks/arrival.py --symbols 53 --years 15 --days 200 --json arrival.json
+    python -m benchmarks.arrival --symbols 53 --years 15 --days 200 --json arrival.json
 """
 
 from __future__ import annotations

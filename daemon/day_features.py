@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from daemon.errors import DaemonError
 from daemon.markets import first_of, symbols_of_first
 from daemon.records import DayFeatures, Event, FeaturesStored, Outcome
-from regime.errors import HistoryTooShortError
+from regime.errors import HistoryTooShortError, RegimeError
 from regime.features.state import KEPT, LOOK_BACK, FeatureState
 from regime.labels import effective_fear
 from regime.types import Bars
@@ -52,6 +54,17 @@ def refresh_features(message: FeaturesDue, tools: Tools) -> Outcome:
         "data_version": message.data_version,
     }
     return Outcome(records=(record,), events=(Event(name="features.computed", fields=fields),))
+
+
+def remember_bars(tools: Tools) -> None:
+    """Restore what is remembered between two days, as after a restart, so that the next day's are quick.
+
+    A fault of the stored bars is told to whoever needs them; nobody needs them here.
+    """
+    newest = tools.ledger.data_version()
+    if tools.settings.features.enabled and tools.features.data_version != newest:
+        with suppress(DaemonError, RegimeError):
+            _state_at(newest, tools)
 
 
 def _day(table: FeatureTable, day: np.datetime64) -> DayFeatures:

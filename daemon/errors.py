@@ -44,7 +44,7 @@ class PartMissingError(DaemonError):
 
     def __init__(self, part: str) -> None:
         super().__init__(
-            f"the bars {part} are missing; see what else is: regimed bars verify;"
+            f"the bars {part} are missing or cannot be read; see what else is: regimed bars verify;"
             " then restore the state folder from a backup"
         )
         self.part = part

@@ -16,6 +16,7 @@ from daemon.adapters.ledger import IN_FORCE, InForce
 from daemon.adapters.memory import give_back_memory
 from daemon.bell import Bell
 from daemon.compaction import removal_due
+from daemon.day_features import remember_bars
 from daemon.disk import disk_full_is_told
 from daemon.errors import DiskFullError
 from daemon.handlers import ABANDONMENTS, COMPLETIONS, HANDLERS
@@ -98,7 +99,7 @@ class Loop:
         self._scan_due_s = 0.0
         self._clocks = (tools.clock.now(), tools.clock.monotonic_s())
         self._disk_is_full = False
-        self._has_worked = False
+        self._has_worked = True
 
     # What other threads and signal handlers may call: each only leaves a note and wakes the loop.
 
@@ -155,11 +156,12 @@ class Loop:
             self._say_disk_full(error)
 
     def _tidy_up(self) -> None:
-        """After work, do what nobody waits for: bring up the panel, give back memory."""
+        """At the start and after work, do what nobody waits for."""
         if self._has_worked:
             self._has_worked = False
             with disk_full_is_told():
                 self._tools.bring_up_panel()
+            remember_bars(self._tools)
             give_back_memory()
 
     def turn(self) -> bool:

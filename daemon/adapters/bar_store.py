@@ -93,13 +93,13 @@ class ParquetBarStore:
             return self._written[1]
         try:
             return read_part(self._folder / part)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise PartMissingError(part) from error
 
     def _days(self, part: str) -> NDArray[np.datetime64]:
         try:
             return days_of_part(self._folder / part)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise PartMissingError(part) from error
 
 

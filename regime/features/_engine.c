@@ -423,10 +423,23 @@ static void run_block(const Run *run, const Block *block, double *memory, int64_
     }
 }
 
+/* Elements of a slot that the largest of the tasks needs: slots that lie close together stay in the caches. */
+static int64_t elements_most(const Run *run) {
+    int64_t most = 0;
+    for (int64_t task = 0; task < run->n_tasks; task++) {
+        const int64_t lanes = run->task_count[task] < 0 ? 1 : run->task_count[task];
+        int64_t asked = 0;
+        for (int64_t lane = 0; lane < lanes; lane++)
+            if (run->wanted[run->task_symbol[task] + lane] > asked) asked = run->wanted[run->task_symbol[task] + lane];
+        const int64_t elements = (least(asked, run->tile) + run->look_back) * lanes;
+        if (elements > most) most = elements;
+    }
+    return most;
+}
+
 static void *work_off(void *argument) {
     Run *run = argument;
-    const int64_t rows_most = run->tile + run->look_back;
-    const int64_t slot_size = (rows_most * run->lanes + LINE - 1) / LINE * LINE;
+    const int64_t slot_size = (elements_most(run) + LINE - 1) / LINE * LINE;
     double *memory = aligned_alloc(LINE * sizeof(double), sizeof(double) * (size_t)(slot_size * run->slots));
     double **slots = malloc(sizeof(double *) * (size_t)run->slots);
     if (memory == NULL || slots == NULL) {
@@ -671,6 +684,7 @@ static void find_days(const Comparison *all, Days *block, int64_t from, int64_t 
     for (int64_t day = 0; day < days; day++)
         if (block->column[day]) block->column[day] = (int32_t)block->columns++;
     block->width = (block->columns + TOGETHER - 1) / TOGETHER * TOGETHER;
+    if (2 * block->columns <= TOGETHER) block->width = block->columns; /* too few to be worked on together */
 }
 
 /* Rows have their days in order: a member that has as many of them as there are has them all. */
@@ -759,7 +773,7 @@ enum { COUNTED_MOST = 192 }; /* symbols, beyond which sorting is faster than cou
 
 static void rank_days(Days *block) {
     round_to_rank(block->values, block->members * block->width);
-    if (block->members <= COUNTED_MOST && 2 * block->columns > TOGETHER) { rank_by_counting(block); return; }
+    if (block->members <= COUNTED_MOST && block->width % TOGETHER == 0) { rank_by_counting(block); return; }
     for (int64_t column = 0; column < block->columns; column++) rank_by_sorting(block, column);
 }
 

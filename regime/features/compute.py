@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from regime.features.feature import Feature
 
 _NO_SECTOR: Final = -1
+_NOT_ASKED: Final = -1
 NAMES: Final = tuple(feature.name for feature in CATALOGUE)
 _COLUMN: Final = {name: at for at, name in enumerate(NAMES)}
 
@@ -130,19 +131,15 @@ def feature_columns(
     fear = Bars.empty() if fear is None else fear
     _refuse_many("index", index)
     _refuse_many("fear", fear)
-    programs, spans, days = _programs(), rows.spans, _asked(rows.days, rows.spans)
+    programs, spans, asked = _programs(), rows.spans, rows.spans.asked_rows()
     columns = np.empty((len(CATALOGUE), int(spans.wanted.sum())), dtype=dtype)
     compared = np.empty((len(programs.compared), columns.shape[1]))
-    run(programs.symbol, _fields(rows, index, fear), spans, columns, compared, threads=threads)
+    fields = _fields(rows, index, fear) | _quarter_fields(rows.days, asked)
+    run(programs.symbol, fields, spans, columns, compared, threads=threads)
     numbers = _sector_numbers(rows.symbols, sectors or {})
+    days = rows.days[asked]
     compare(compared, days, spans, numbers, programs.comparisons, columns, threads=threads)
     return columns
-
-
-def _asked(days: NDArray[np.int64], spans: Spans) -> NDArray[np.int64]:
-    """Give the days of the rows that are asked, symbol by symbol."""
-    firsts = spans.starts + spans.lengths - spans.wanted
-    return days[np.repeat(firsts - spans.places, spans.wanted) + np.arange(int(spans.wanted.sum()))]
 
 
 def _refuse_many(name: str, bars: Bars) -> None:
@@ -227,7 +224,7 @@ def _fields(rows: SymbolRows, index: Bars, fear: Bars) -> dict[str, Field]:
     ):
         values = _context_values(code, len(names), context, fear, _first_read(at, spans))
         fields |= {name: Field(values=row, at=at) for name, row in zip(names, values, strict=True)}
-    return fields | _quarter_fields(days, _asked(days, spans))
+    return fields
 
 
 def _first_read(at: NDArray[np.int32], spans: Spans) -> int:
@@ -258,14 +255,16 @@ def _context_values(code: Code, outputs: int, context: Bars, fear: Bars, first: 
 
 
 def _quarter_fields(days: NDArray[np.int64], asked: NDArray[np.int64]) -> dict[str, Field]:
-    """Give sine and cosine of each asked day's angle in its calendar quarter, 0 on its first day."""
-    first, end = (int(asked.min()), int(asked.max()) + 1) if len(asked) else (0, 0)
+    """Give sine and cosine of the asked rows' days' angle in their calendar quarter, 0 on its first day."""
+    dates = days[asked]
+    first, end = (int(dates.min()), int(dates.max()) + 1) if len(dates) else (0, 0)
     calendar = np.arange(first, end, dtype=np.int64)
     month = calendar.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     begins = (month - month % 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     ends = (month - month % 3 + 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     angle = 2 * math.pi * (calendar - begins) / (ends - begins)
-    at = np.clip(days - first, -1, end - first - 1).astype(np.int32)
+    at = np.full(len(days), _NOT_ASKED, dtype=np.int32)
+    at[asked] = dates - first
     return {
         "quarter_sine": Field(values=np.sin(angle), at=at),
         "quarter_cosine": Field(values=np.cos(angle), at=at),

@@ -64,6 +64,11 @@ class Spans:
         ends = np.cumsum(wanted)
         return cls(starts=starts, lengths=lengths, wanted=wanted, places=ends - wanted)
 
+    def asked_rows(self) -> NDArray[np.int64]:
+        """Give the rows of the fields that are asked, in the order of the output."""
+        firsts = self.starts + self.lengths - self.wanted
+        return np.repeat(firsts - self.places, self.wanted) + np.arange(int(self.wanted.sum()))
+
 
 def run(
     code: Code,

@@ -205,11 +205,9 @@ class FeatureState:
             spans=spans,
         )
         values = feature_columns(rows, self._index, self._fear, self._sectors, threads=threads).T
-        firsts = spans.starts + spans.lengths - spans.wanted
-        places = np.repeat(firsts - spans.places, spans.wanted) + np.arange(int(spans.wanted.sum()))
         return FeatureTable(
             symbol=np.repeat(np.array(self._symbols, dtype=np.str_), spans.wanted),
-            date=rows.days[places].astype("datetime64[D]"),
+            date=rows.days[spans.asked_rows()].astype("datetime64[D]"),
             names=NAMES,
             values=values,
             catalogue_hash=own_catalogue_hash(),

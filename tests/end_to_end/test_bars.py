@@ -200,7 +200,7 @@ def test_a_missing_file_is_found_and_named_by_whoever_needs_it(place: Installati
     place.layout.panel.unlink()
     done = place.regimed("bars", "list")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"the bars {file.name} are missing" in done.stderr
+    assert f"the bars {file.name} are missing or cannot be read" in done.stderr
 
 
 def test_changed_bytes_are_found(place: Installation) -> None:

@@ -14,6 +14,7 @@ from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.journal import Journal, Pending
 from daemon.adapters.quarantine import Quarantine
+from daemon.day_features import remember_bars
 from daemon.feature_memory import FeatureMemory
 from daemon.handlers import HANDLERS
 from daemon.layout import Layout
@@ -154,6 +155,22 @@ def test_a_restart_changes_nothing(desk: Desk, market: Bars) -> None:
     desk.restart()
     desk.take(market.take(market.date == np.datetime64(last)))
     np.testing.assert_array_equal(values_of(desk.stored(last)), truth(market, last))
+
+
+def test_what_is_remembered_is_restored_before_the_next_bars_come(desk: Desk, market: Bars) -> None:
+    desk.take(market)
+    desk.restart()
+    remember_bars(desk.tools)
+    assert desk.tools.features.data_version == 1
+    assert desk.tools.features.state is not None
+    assert len(desk.tools.features.state) == 4
+
+
+def test_bars_that_are_missing_stop_no_daemon(desk: Desk, market: Bars) -> None:
+    desk.store(market)
+    desk.tools = replace(desk.tools, bars=MemoryBarStore(), features=FeatureMemory())
+    remember_bars(desk.tools)
+    assert desk.tools.features.state is None
 
 
 def test_a_restated_bar_renews_its_day_and_the_days_after_it(desk: Desk, market: Bars) -> None:
