@@ -478,7 +478,8 @@ static void *work_off(void *argument) {
     return NULL;
 }
 
-/* Series of which more rows than a tile's half are asked are worked off in tiles, the others side by side. */
+/* Series of which more rows than a quarter of the look-back are asked are worked off in tiles, the others side
+ * by side. */
 static int64_t plan(Run *run, int64_t *symbols, int64_t *firsts, int64_t *counts) {
     int64_t tasks = 0;
     for (int64_t symbol = 0; symbol < run->n_symbols;) {
