@@ -97,7 +97,7 @@ def closes_of(symbol: str, closes: object) -> Bars:
 
 
 @pytest.mark.parametrize(
-    ("crash_seen", "crash_began"), [("2015-08-24", "2015-07-31"), ("2018-02-05", "2018-01-26")]
+    ("crash_seen", "crash_began"), [("2015-08-24", "2015-07-30"), ("2018-02-05", "2018-01-26")]
 )
 def test_a_real_crash_began_at_the_high_before_it_was_seen(crash_seen: str, crash_began: str) -> None:
     index, fear = closes_of("^GSPC", sp500.load()["Close"]), closes_of("^VIX", vix.load()["vix"])
