@@ -62,6 +62,12 @@ class FinalLedger:
         first: str = self._rows(f"SELECT min(day) {_IN_FORCE} AND day > ?3", market, labeler, before)[0][0]
         return first
 
+    def labelers(self, market: str) -> tuple[str, ...]:
+        """Give the versions of all labelers that ever labelled a market."""
+        return tuple(
+            row[0] for row in self._rows("SELECT DISTINCT labeler FROM labels WHERE market = ?", market)
+        )
+
     def revisions(self, market: str, day: str | None = None) -> tuple[StoredRevision, ...]:
         """Give the revisions of a market's labels, or of one day's, in the order in which they happened."""
         rows = self._rows(
