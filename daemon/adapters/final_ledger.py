@@ -31,12 +31,18 @@ class FinalLedger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def labels(self, market: str, labeler: str, *, since: str | None = None) -> tuple[StoredFinal, ...]:
-        """Give the final labels of a market in date order; with ``since``, of that day and later."""
+    def labels(
+        self, market: str, labeler: str, *, through: int | None = None, since: str | None = None
+    ) -> tuple[StoredFinal, ...]:
+        """Give the final labels of a market in date order as of a data version (default: the newest).
+
+        With ``since``, only those of that day and later.
+        """
         rows = self._rows(
-            "SELECT day, regime FROM final_labels"
-            " WHERE market = ? AND labeler = ? AND superseded_by IS NULL AND day >= ? ORDER BY day",
-            market, labeler, since or "",
+            "SELECT day, regime FROM final_labels WHERE market = ?1 AND labeler = ?2 AND day >= ?4"
+            " AND (?3 IS NULL OR data_version <= ?3)"
+            " AND (superseded_by IS NULL OR (?3 IS NOT NULL AND superseded_by > ?3)) ORDER BY day",
+            market, labeler, through, since or "",
         )  # fmt: skip
         return tuple(StoredFinal._make(row) for row in rows)
 

@@ -29,7 +29,7 @@ class Need:
     @property
     def sentence(self) -> str:
         """Give it in words."""
-        return " or ".join(self.ways) + (f"; {self.waits}" if self.waits else "")
+        return "; ".join(part for part in (" or ".join(self.ways), self.waits) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,9 +155,7 @@ def _need(
         Regime.NORMAL: f"fear from {constants.low_below:g} to {constants.high_above:g}",
         Regime.LOW_VOLATILITY: f"fear below {constants.low_below:g}",
     }[regime]
-    return Need(
-        regime=regime, ways=(f"{where} ({fear})",), waits="and neither a drop nor a recovery by price"
-    )
+    return Need(regime=regime, ways=(f"{where} ({fear})",), waits="neither a drop nor a recovery by price")
 
 
 class _Machine:
