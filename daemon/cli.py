@@ -13,12 +13,12 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from daemon.commands.menu import COMMANDS, GROUPS
+from daemon.commands.menu import COMMANDS, GROUPS, arg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from daemon.commands.menu import Command
+    from daemon.commands.menu import Argument, Command
 
 PROGRAM: Final = "regimed"
 HELP_WIDTH: Final = 100
@@ -35,6 +35,10 @@ class Parser(argparse.ArgumentParser):
         """Give the formatter of help; asked for the width itself, it would import ``shutil`` every time."""
         width = os.get_terminal_size().columns if sys.stdout.isatty() else HELP_WIDTH
         return argparse.HelpFormatter(self.prog, width=width - 2)
+
+    def knows(self, option: str) -> bool:
+        """Tell whether it has an option of this name."""
+        return option in self._option_string_actions
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with exit code 2."""
@@ -85,35 +89,47 @@ def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
     # Named here, because argparse would import its formatter to find the same name.
     top = parser.add_subparsers(dest="command", metavar="COMMAND", prog=PROGRAM, parser_class=Parser)
     groups: dict[str, Any] = {}
+    leaves: dict[str, Parser] = {}
     for command in commands:
-        place = top
-        if len(command.words) > 1:
-            group = command.words[0]
-            if group not in groups:
-                below = top.add_parser(group, help=GROUPS[group], description=GROUPS[group])
-                groups[group] = below.add_subparsers(
-                    dest="subcommand",
-                    metavar="COMMAND",
-                    prog=f"{PROGRAM} {group}",
-                    required=True,
-                    parser_class=Parser,
-                )
-            place = groups[group]
+        above = leaves.get(command.words[0])
+        place = top if len(command.words) == 1 else _group(command.words[0], above, groups, top)
         leaf = place.add_parser(
             command.words[-1], help=command.text, description=command.text, allow_abbrev=False
         )
-        for argument in command.arguments:
-            leaf.add_argument(*argument.names, **argument.options)
-        leaf.add_argument(
-            "--dir",
-            default=os.environ.get("REGIMED_DIR", "."),
-            metavar="DIR",
-            help="the directory of the daemon; default: REGIMED_DIR or the current one",
-        )
-        if command.facts:
-            leaf.add_argument("--json", action="store_true", help="one JSON object instead of text")
+        for argument in (*command.arguments, *_common(command)):
+            # What the command above knows too may stand on either side of this one's word.
+            is_above = above is not None and above.knows(argument.names[0])
+            kept = {"default": argparse.SUPPRESS} if is_above else {}
+            leaf.add_argument(*argument.names, **{**argument.options, **kept})
         leaf.set_defaults(target=command.target, parser=leaf)
+        leaves.setdefault(" ".join(command.words), leaf)
     return parser
+
+
+def _group(group: str, above: Parser | None, groups: dict[str, Any], top: Any) -> Any:
+    """Give where the commands of a group go; a group that is a command itself needs none of them."""
+    if group not in groups:
+        parser = above or top.add_parser(group, help=GROUPS[group], description=GROUPS[group])
+        groups[group] = parser.add_subparsers(
+            dest="subcommand",
+            metavar="COMMAND",
+            prog=f"{PROGRAM} {group}",
+            required=above is None,
+            parser_class=Parser,
+        )
+    return groups[group]
+
+
+def _common(command: Command) -> Iterator[Argument]:
+    """Give the arguments that every command has."""
+    yield arg(
+        "--dir",
+        default=os.environ.get("REGIMED_DIR", "."),
+        metavar="DIR",
+        help="the directory of the daemon; default: REGIMED_DIR or the current one",
+    )
+    if command.facts:
+        yield arg("--json", action="store_true", help="one JSON object instead of text")
 
 
 def main(arguments: Sequence[str]) -> int:

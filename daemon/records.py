@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daemon.messages import Message
-    from daemon.stored_label import StoredLabel
+    from daemon.stored_label import LabelRevision, StoredFinal, StoredLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,10 @@ class RetiredUnlisted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelsStored:
-    """The labels of one market that are new or differ, and the labeler's state after the last day."""
+    """The labels of one market that are new or differ, and the labeler's state after the last day.
+
+    So are ``finals``; those of ``withdrawn`` days are open again. ``revisions`` are what became different.
+    """
 
     market: str
     labeler: str
@@ -99,6 +102,9 @@ class LabelsStored:
     labels: tuple[StoredLabel, ...]
     through_day: str
     state: str
+    finals: tuple[StoredFinal, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    revisions: tuple[LabelRevision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

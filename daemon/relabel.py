@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.capture import Captured, archive_due, capture_events
+from daemon.final_labels import decide_finals
 from daemon.messages import BarsArrived, FeaturesDue, ScoringDue
 from daemon.records import Event, LabelsStored, Outcome
-from daemon.stored_label import StoredLabel
+from daemon.stored_label import (
+    BAR_RESTATED,
+    LABELER_CHANGED,
+    PROVISIONAL,
+    SPELL_CLOSED,
+    LabelRevision,
+    StoredLabel,
+)
 from regime.labels import continue_labels, days_of, labeler_named
 from regime.types import Bars, Regime, RegimeSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from daemon.adapters.ledger import LabelerState
     from daemon.records import Record
@@ -100,21 +108,33 @@ def _relabel_market(
     if not days:
         return None
     after, series = continue_labels(labeler, state, days)
+    labels = _stored(series)
     before = _labels_since(continued_from, name, labeler, tools)
-    fresh = _fresh(series, before)
+    decided = decide_finals(
+        name,
+        labeler.version,
+        labels,
+        index,
+        known=known,
+        continued=continued_from is not None,
+        ledger=tools.ledger,
+    )
     record = LabelsStored(
         market=name,
         labeler=labeler.version,
         data_version=message.data_version,
-        labels=fresh,
+        labels=tuple(label for label in labels if before.get(label.day) != label),
         through_day=str(index.date[-1]),
         state=after.to_json(),
+        finals=decided.finals,
+        withdrawn=decided.withdrawn,
+        revisions=(*_revisions(labels, before, name, labeler, known, tools), *decided.revisions),
     )
-    through = known.through_day if known is not None and known.labeler == labeler.version else None
     captured = None
     if tools.settings.archive.enabled and name == next(iter(tools.settings.markets)):
         captured = capture_events(record, days, continued_from=continued_from, history=history, tools=tools)
-    return _Relabelled(record=record, events=_events(name, series, fresh, before, through), captured=captured)
+    events = _events(record, labels, before, known)
+    return _Relabelled(record=record, events=events, captured=captured)
 
 
 def _labels_since(day: str | None, market: str, labeler: Labeler, tools: Tools) -> dict[str, StoredLabel]:
@@ -135,78 +155,102 @@ def _continues(
     return all(part.first_day > known.through_day for part in since)
 
 
-def _fresh(series: RegimeSeries, before: dict[str, StoredLabel]) -> tuple[StoredLabel, ...]:
-    labels = (
+def _stored(series: RegimeSeries) -> tuple[StoredLabel, ...]:
+    columns = zip(series.date, series.regime, series.reason, series.pending, strict=True)
+    return tuple(
         StoredLabel(day=str(day), regime=regime, reason=reason, pending=pending)
-        for day, regime, reason, pending in zip(
-            series.date, series.regime, series.reason, series.pending, strict=True
-        )
+        for day, regime, reason, pending in columns
     )
-    return tuple(label for label in labels if before.get(label.day) != label)
+
+
+def _revisions(
+    labels: Sequence[StoredLabel],
+    before: Mapping[str, StoredLabel],
+    market: str,
+    labeler: Labeler,
+    known: LabelerState | None,
+    tools: Tools,
+) -> tuple[LabelRevision, ...]:
+    """Give the days whose regime differs from what was told: by this labeler, or by the former one."""
+    told, cause = before, BAR_RESTATED
+    if known is not None and known.labeler != labeler.version:
+        told = {label.day: label for label in tools.ledger.labels(market, known.labeler)}
+        cause = LABELER_CHANGED
+    return tuple(
+        LabelRevision(
+            day=label.day, kind=PROVISIONAL, was=told[label.day].regime, became=label.regime, cause=cause
+        )
+        for label in labels
+        if label.day in told and told[label.day].regime != label.regime
+    )
 
 
 def _events(
-    market: str,
-    series: RegimeSeries,
-    fresh: Sequence[StoredLabel],
-    before: dict[str, StoredLabel],
-    through: str | None,
+    record: LabelsStored,
+    labels: Sequence[StoredLabel],
+    before: Mapping[str, StoredLabel],
+    known: LabelerState | None,
 ) -> tuple[Event, ...]:
     """Say what a person may want to know: new days, switches among them, and revisions of old days."""
-    last = StoredLabel(
-        day=str(series.date[-1]),
-        regime=series.regime[-1],
-        reason=series.reason[-1],
-        pending=series.pending[-1],
-    )
+    last = labels[-1]
     events = [
         Event(
             name="labels.stored",
             fields={
-                "market": market,
-                "days": len(fresh),
+                "market": record.market,
+                "days": len(record.labels),
                 "last_day": last.day,
                 "regime": last.regime,
                 "pending": last.pending,
             },
         )
     ]
-    revised = [label for label in fresh if label.day in before and before[label.day].regime != label.regime]
-    if revised:
-        fields = {
-            "market": market,
-            "days": len(revised),
-            "first_day": revised[0].day,
-            "last_day": revised[-1].day,
-            "cause": "bars_restated_or_late",
-        }
-        events.append(Event(name="label.revised", fields=fields))
-    if through is not None:
-        events += _switches(market, fresh, before, through)
+    if known is not None:
+        changed = known.labeler != record.labeler
+        events += _revised(record, changed=changed)
+        told = None if changed else before.get(known.through_day)
+        events += _switches(record.market, labels, told, known.through_day)
     if last.regime == Regime.UNKNOWN:
-        fields = {"market": market, "day": last.day, "reason": last.reason}
+        fields = {"market": record.market, "day": last.day, "reason": last.reason}
         events.append(Event(name="labeler.unknown", fields=fields))
     return tuple(events)
 
 
+def _revised(record: LabelsStored, *, changed: bool) -> Iterator[Event]:
+    """Say once for each cause how many days are revised; another labeler is told even if none is.
+
+    Provisional labels are counted where there are any, else final ones.
+    """
+    for cause in (LABELER_CHANGED, BAR_RESTATED, SPELL_CLOSED):
+        revisions = [revision for revision in record.revisions if revision.cause == cause]
+        provisional = [revision.day for revision in revisions if revision.kind == PROVISIONAL]
+        days = provisional or [revision.day for revision in revisions if cause != LABELER_CHANGED]
+        if days or (changed and cause == LABELER_CHANGED):
+            fields = {
+                "market": record.market,
+                "days": len(days),
+                "first_day": days[0] if days else None,
+                "last_day": days[-1] if days else None,
+                "cause": cause,
+            }
+            yield Event(name="label.revised", fields=fields)
+
+
 def _switches(
-    market: str, fresh: Sequence[StoredLabel], before: dict[str, StoredLabel], through: str
-) -> list[Event]:
-    known = before.get(through)
-    revised_last = next((label for label in fresh if label.day == through), known)
-    new = [label for label in fresh if label.day > through]
-    sequence = [label for label in (revised_last, *new) if label is not None]
-    return [
-        Event(
-            name="regime.changed",
-            fields={
+    market: str, labels: Sequence[StoredLabel], told: StoredLabel | None, through: str
+) -> Iterator[Event]:
+    """Say how the regime changed from what was ``told`` of the last known day on, that day included.
+
+    Late fear, or a restated bar, may put the last known day itself into a crash.
+    """
+    since = [label for label in labels if label.day >= through]
+    for earlier, later in pairwise(since if told is None else [told, *since]):
+        if earlier.regime != later.regime:
+            fields = {
                 "market": market,
                 "day": later.day,
                 "from": earlier.regime,
                 "to": later.regime,
                 "reason": later.reason,
-            },
-        )
-        for earlier, later in pairwise(sequence)
-        if earlier.regime != later.regime
-    ]
+            }
+            yield Event(name="regime.changed", fields=fields)

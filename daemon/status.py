@@ -268,6 +268,9 @@ def _regime(ledger: Ledger, market: str) -> dict[str, object] | None:
         "last_day": spell.last_day,
         "labeler": state.labeler,
         "days": dict(spell.days),
+        "days_in": spell.days_in,
+        "expected_days": spell.mean_days,
+        "closed_spells": spell.closed_spells,
     }
 
 

@@ -291,8 +291,8 @@ class RegimeSeries:
     """The labels of one market in date order, all columns of shape (n_days,).
 
     Each label used only what was known at that day's close and never changes when later days arrive.
-    ``provisional`` is true while the spell that holds the day is still open, that is, while a final,
-    back-dated label may yet differ.
+    ``provisional`` is true while the spell that holds the day is still open; a final, back-dated label
+    (``regime.labels.final_regimes``) may yet differ.
     """
 
     labeler: str

@@ -6,11 +6,14 @@ The records are named tuples: a dataclass takes a millisecond to make, and ``sta
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from daemon.adapters.archive_ledger import ArchiveLedger
 from daemon.adapters.bar_ledger import BarLedger
 from daemon.adapters.feature_ledger import FeatureLedger
+from daemon.adapters.final_ledger import FinalLedger
 from daemon.stored_label import StoredLabel
 
 if TYPE_CHECKING:
@@ -57,7 +60,10 @@ class LabelerState(NamedTuple):
 
 
 class LabelSpell(NamedTuple):
-    """The regime of now: since when, why, what is pending, and how many days each regime has had."""
+    """The regime of now: since when, why, what is pending, and how many days each regime has had.
+
+    ``closed_spells`` of the same regime lasted ``mean_days`` sessions, ``None`` if there are none yet.
+    """
 
     regime: str
     since: str
@@ -65,6 +71,9 @@ class LabelSpell(NamedTuple):
     reason: str
     pending: str | None
     days: Mapping[str, int]
+    days_in: int
+    closed_spells: int
+    mean_days: float | None
 
 
 class StoredRun(NamedTuple):
@@ -133,6 +142,7 @@ class Ledger:
         self.bars = BarLedger(connection)
         self.features = FeatureLedger(connection)
         self.archive = ArchiveLedger(connection)
+        self.finals = FinalLedger(connection)
 
     def fact(self, name: str) -> str | None:
         """Give a remembered value, or ``None``."""
@@ -256,14 +266,18 @@ class Ledger:
             )
         )
         since = self._rows(f"SELECT min(day) {current} AND day > ?", market, labeler, before or "")
-        counts = self._rows(f"SELECT regime, count(*) {current} GROUP BY regime", market, labeler)
+        regimes = [row[0] for row in self._rows(f"SELECT regime {current} ORDER BY day", market, labeler)]
+        *closed, days_in = [len(list(days)) for held, days in groupby(regimes) if held == regime]
         return LabelSpell(
             regime=regime,
             since=_first(since),
             last_day=day,
             reason=reason,
             pending=pending,
-            days=dict(counts),
+            days=dict(Counter(regimes)),
+            days_in=days_in,
+            closed_spells=len(closed),
+            mean_days=sum(closed) / len(closed) if closed else None,
         )
 
     def runs(self) -> tuple[StoredRun, ...]:

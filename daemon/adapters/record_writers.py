@@ -135,7 +135,7 @@ def _unlist(connection: sqlite3.Connection, record: RetiredUnlisted, at: str) ->
         )
 
 
-def _store_labels(connection: sqlite3.Connection, record: LabelsStored, _at: str) -> None:
+def _store_labels(connection: sqlite3.Connection, record: LabelsStored, at: str) -> None:
     key = (record.market, record.labeler)
     connection.executemany(
         "UPDATE labels SET superseded_by = ?"
@@ -153,6 +153,28 @@ def _store_labels(connection: sqlite3.Connection, record: LabelsStored, _at: str
         "INSERT INTO labelers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET labeler = excluded.labeler,"
         " data_version = excluded.data_version, through_day = excluded.through_day, state = excluded.state",
         (record.market, record.labeler, record.data_version, record.through_day, record.state),
+    )
+    _store_finals(connection, record, at)
+
+
+def _store_finals(connection: sqlite3.Connection, record: LabelsStored, at: str) -> None:
+    key = (record.market, record.labeler)
+    connection.executemany(
+        "UPDATE final_labels SET superseded_by = ?"
+        " WHERE market = ? AND labeler = ? AND day = ? AND superseded_by IS NULL",
+        (
+            (record.data_version, *key, day)
+            for day in (*record.withdrawn, *(final.day for final in record.finals))
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO final_labels VALUES (?, ?, ?, ?, ?, NULL)",
+        ((*key, final.day, record.data_version, final.regime) for final in record.finals),
+    )
+    connection.executemany(
+        "INSERT INTO label_revisions (market, labeler, day, data_version, kind, was, became, cause, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((*key, revision.day, record.data_version, *revision[1:], at) for revision in record.revisions),
     )
 
 

@@ -110,6 +110,30 @@ MIGRATIONS: Final = (
         PRIMARY KEY (market, labeler, day, data_version)
     ) STRICT, WITHOUT ROWID;
 
+    CREATE TABLE final_labels (
+        market TEXT NOT NULL,
+        labeler TEXT NOT NULL,
+        day TEXT NOT NULL,
+        data_version INTEGER NOT NULL,
+        regime TEXT NOT NULL,
+        superseded_by INTEGER,
+        PRIMARY KEY (market, labeler, day, data_version)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE label_revisions (
+        id INTEGER PRIMARY KEY,
+        market TEXT NOT NULL,
+        labeler TEXT NOT NULL,
+        day TEXT NOT NULL,
+        data_version INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('provisional', 'final')),
+        was TEXT NOT NULL,
+        became TEXT,
+        cause TEXT NOT NULL CHECK (cause IN ('spell_closed', 'bar_restated', 'labeler_changed')),
+        at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX label_revisions_by_day ON label_revisions (market, day, id);
+
     CREATE TABLE features (
         day TEXT PRIMARY KEY,
         data_version INTEGER NOT NULL,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +11,21 @@ from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.versions import bars_of
 from daemon.commands.context import print_json, print_table, reading, settings_of
 from daemon.commands.days import day_of
+from daemon.commands.label_sources import chosen_market, labeler_in_force, stored_series
 from daemon.commands.tables import read_bars_file, write_table
 from daemon.errors import UsageError
 from daemon.layout import layout_of
 from daemon.plots import plot_labels
 from regime.frames import frame_of_labels
 from regime.labels import label_days, labeler_named
-from regime.types import Regime, RegimeSeries
+from regime.types import RegimeSeries
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from daemon.layout import Layout
     from daemon.settings import MarketSettings
-    from daemon.stored_label import StoredLabel
 
 
 def label(options: argparse.Namespace) -> int:
@@ -41,43 +41,27 @@ def labels(options: argparse.Namespace) -> int:
     """Print or draw the stored labels of a market."""
     layout = layout_of(options)
     settings = settings_of(layout)
-    name = options.market or next(iter(settings.markets))
-    if name not in settings.markets:
-        near = difflib.get_close_matches(name, settings.markets, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(settings.markets)}"
-        raise UsageError(f"there is no market {name!r}; {hint}")
-    series = _cut(_stored(layout, name), options.first, options.last)
+    name, _ = chosen_market(settings, options.market)
+    series, finals = _stored(layout, name)
+    series = _cut(series, options.first, options.last)
     if options.plot:
         _plot(layout, settings.markets[name], series, Path(options.plot))
     elif options.json:
-        print_json({"market": name, "labeler": series.labeler, "labels": _rows(series)})
+        print_json({"market": name, "labeler": series.labeler, "labels": _rows(series, finals)})
     else:
-        rows = _rows(series)
-        header = ("date", "regime", "reason", "provisional", "pending")
+        rows = _rows(series, finals)
+        header = ("date", "regime", "reason", "provisional", "pending", "final")
         print_table(header, [tuple(row[column] for column in header) for row in rows])
     return 0
 
 
-def _stored(layout: Layout, market: str) -> RegimeSeries:
+def _stored(layout: Layout, market: str) -> tuple[RegimeSeries, dict[str, str]]:
+    """Give the stored labels, and the final regimes by day."""
     with reading(layout) as ledger:
-        state = ledger.labeler_state(market)
-        stored = ledger.labels(market, state.labeler) if state else ()
-    if state is None or not stored:
-        raise UsageError(f"market {market!r} has no labels yet; drop the bars of its index into the inbox")
-    return _series(state.labeler, stored)
-
-
-def _series(labeler: str, stored: tuple[StoredLabel, ...]) -> RegimeSeries:
-    regimes = tuple(Regime(label.regime) for label in stored)
-    changes = [i for i in range(1, len(regimes)) if regimes[i] != regimes[i - 1]]
-    return RegimeSeries(
-        labeler=labeler,
-        date=np.array([label.day for label in stored], dtype="datetime64[D]"),
-        regime=regimes,
-        reason=tuple(label.reason for label in stored),
-        pending=tuple(Regime(label.pending) if label.pending else None for label in stored),
-        provisional=np.arange(len(regimes)) >= (changes[-1] if changes else 0),
-    )
+        labeler = labeler_in_force(ledger, market).labeler
+        stored = ledger.labels(market, labeler)
+        finals = dict(ledger.finals.labels(market, labeler))
+    return stored_series(labeler, stored), finals
 
 
 def _cut(series: RegimeSeries, first: str | None, last: str | None) -> RegimeSeries:
@@ -99,7 +83,7 @@ def _cut(series: RegimeSeries, first: str | None, last: str | None) -> RegimeSer
     )
 
 
-def _rows(series: RegimeSeries) -> list[dict[str, object]]:
+def _rows(series: RegimeSeries, finals: Mapping[str, str]) -> list[dict[str, object]]:
     columns = zip(series.date, series.regime, series.reason, series.provisional, series.pending, strict=True)
     return [
         {
@@ -108,6 +92,7 @@ def _rows(series: RegimeSeries) -> list[dict[str, object]]:
             "reason": reason,
             "provisional": bool(provisional),
             "pending": None if pending is None else pending.value,
+            "final": finals.get(str(day)),
         }
         for day, regime, reason, provisional, pending in columns
     ]

@@ -48,6 +48,7 @@ OUT = arg("--out", required=True, metavar="FILE", help="what to write: .csv or .
 REASON = arg("--reason", required=True, help="why; kept in the registry's history")
 FROM = arg("--from", dest="first", metavar="DATE", help="first day")
 TO = arg("--to", dest="end", metavar="DATE", help="last day")
+MARKET = arg("--market", help="default: the first of the configuration")
 LABELER = arg("--labeler", choices=("rules", "reference"), default="rules", help="default: rules")
 
 DRY_RUN = arg("--dry-run", action="store_true", help="only say what would be done")
@@ -183,6 +184,33 @@ COMMANDS: Final = (
             arg("--to", dest="last", metavar="DATE", help="last day"),
             arg("--plot", metavar="FILE", help="draw price and regimes into a .png or .svg file"),
         ),
+        facts=True,
+    ),
+    Command(
+        words=("labels", "explain"),
+        text="say which rule gave a day its label, with the numbers, and what another regime would take",
+        target="daemon.commands.label_explain:explain",
+        arguments=(arg("date", metavar="DATE", help="a labelled day"), MARKET),
+        facts=True,
+    ),
+    Command(
+        words=("labels", "diff"),
+        text="show the days on which two labelers, or two data versions, differ",
+        target="daemon.commands.label_diff:diff",
+        arguments=(
+            MARKET,
+            arg("--from-labeler", metavar="NAME", help="a name or version; default: the one in force"),
+            arg("--to-labeler", metavar="NAME", help="a name or version; default: the one in force"),
+            arg("--from-version", metavar="N", type=at_least(1), help="data version; default: the newest"),
+            arg("--to-version", metavar="N", type=at_least(1), help="data version; default: the newest"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("labels", "facts"),
+        text="say how long regimes last, what follows which, and what that means for the one of now",
+        target="daemon.commands.label_facts:facts",
+        arguments=(MARKET,),
         facts=True,
     ),
     Command(

@@ -101,7 +101,13 @@ def _data(facts: Any) -> list[str]:
 
 def _regime(facts: Any) -> list[str]:
     pending = f", {facts['pending']} pending" if facts["pending"] else ""
-    return [f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}", facts["reason"]]
+    mean = facts["expected_days"]
+    expected = "" if mean is None else f", {mean:.0f} in the mean of {facts['closed_spells']} earlier spells"
+    return [
+        f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}",
+        f"session {facts['days_in']} of it{expected}",
+        facts["reason"],
+    ]
 
 
 def _champion(facts: Any, at: datetime) -> list[str]:

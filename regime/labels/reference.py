@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from regime.labels.drop import DropGauge, DropRule, FixedDrop, GaugeState
+from regime.labels.explanation import Explanation, Need, now_fear, ways_to_drop
 from regime.labels.protocol import StateInvalidError
 from regime.labels.saving import json_of, reading_state, version_of
-from regime.types import DayLabel, Regime
+from regime.types import REGIMES, DayLabel, Regime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,15 +96,66 @@ class ReferenceLabeler:
         after, (label,) = self.run(state, (day.close,), (day.fear,))
         return after, label
 
+    def explain(self, state: State, day: Day) -> Explanation:
+        """Explain the label of a day, given the state before it; changes nothing."""
+        after, label = self.step(state, day)
+        gauge = DropGauge(self.constants.drop, _own(state).gauge)
+        gauge.observe(day.close)
+        constants = self.constants
+        return Explanation(
+            label=label,
+            fired="unknown" if label.regime is Regime.UNKNOWN else "entered",
+            ten_day_return=gauge.ten_day_return if gauge.is_known else None,
+            drop_threshold=gauge.threshold if gauge.is_known else None,
+            bands={"low": constants.low_below, "high": constants.high_above, "crash": constants.crash_above},
+            age_days=None,
+            dwell_days=None,
+            pending_days=0,
+            confirm_days=None,
+            crash=None if after.drop_age_days is None else {"drop_age_days": after.drop_age_days},
+            others=tuple(
+                _need(constants, regime, day, gauge, after.drop_age_days)
+                for regime in REGIMES
+                if regime is not label.regime
+            ),
+        )
+
     def run(
         self, state: State, closes: Sequence[float], fears: Sequence[float | None]
     ) -> tuple[ReferenceState, tuple[DayLabel, ...]]:
         """Label consecutive days; give the state after the last and the labels."""
-        if not isinstance(state, ReferenceState):
-            raise StateInvalidError(f"a {type(state).__name__} is no state of {NAME!r}; start from its own")
-        machine = _Machine(self.constants, state)
+        machine = _Machine(self.constants, _own(state))
         labels = tuple([machine.advance(close, fear) for close, fear in zip(closes, fears, strict=True)])
         return machine.state, labels
+
+
+def _own(state: State) -> ReferenceState:
+    if not isinstance(state, ReferenceState):
+        raise StateInvalidError(f"a {type(state).__name__} is no state of {NAME!r}; start from its own")
+    return state
+
+
+def _need(
+    constants: ReferenceConstants, regime: Regime, day: Day, gauge: DropGauge, drop_age: int | None
+) -> Need:
+    """Say what the next session would have to bring for a regime, price before fear."""
+    fear = now_fear(day.fear)
+    if regime is Regime.CRASH:
+        return Need(
+            regime=regime, ways=(*ways_to_drop(gauge), f"fear above {constants.crash_above:g} ({fear})")
+        )
+    if regime is Regime.RECOVERY:
+        if drop_age is None or drop_age + 1 >= constants.recovery_days:
+            waits = f"a recovery comes only within {constants.recovery_days} sessions of a drop"
+            return Need(regime=regime, ways=(), waits=waits)
+        risen = gauge.lowest(constants.recovery_days - 1) * (1 + constants.recovery_rise)
+        return Need(regime=regime, ways=(f"close at or above {risen:g} (now {day.close:g})",))
+    where = {
+        Regime.HIGH_VOLATILITY: f"fear above {constants.high_above:g} and up to {constants.crash_above:g}",
+        Regime.NORMAL: f"fear from {constants.low_below:g} to {constants.high_above:g}",
+        Regime.LOW_VOLATILITY: f"fear below {constants.low_below:g}",
+    }[regime]
+    return Need(regime=regime, ways=(f"{where} ({fear})",), waits="neither a drop nor a recovery by price")
 
 
 class _Machine:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from regime.labels.drop import DropGauge, DropRule, FixedDrop, GaugeState
+from regime.labels.explain_rules import explain_rules
 from regime.labels.protocol import StateInvalidError
 from regime.labels.saving import json_of, reading_state, version_of
 from regime.types import DayLabel, Regime
@@ -19,6 +20,7 @@ from regime.types import DayLabel, Regime
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from regime.labels.explanation import Explanation
     from regime.labels.protocol import Day, State
 
 NAME: Final = "rules"
@@ -159,15 +161,27 @@ class RulesLabeler:
         after, (label,) = self.run(state, (day.close,), (day.fear,))
         return after, label
 
+    def explain(self, state: State, day: Day) -> Explanation:
+        """Explain the label of a day, given the state before it; changes nothing."""
+        before = _own(state)
+        after, label = self.step(before, day)
+        gauge = DropGauge(self.constants.drop, before.gauge)
+        gauge.observe(day.close)
+        return explain_rules(self.constants, before, after, label, day, gauge)
+
     def run(
         self, state: State, closes: Sequence[float], fears: Sequence[float | None]
     ) -> tuple[RulesState, tuple[DayLabel, ...]]:
         """Label consecutive days; give the state after the last and the labels."""
-        if not isinstance(state, RulesState):
-            raise StateInvalidError(f"a {type(state).__name__} is no state of {NAME!r}; start from its own")
-        machine = _Machine(self.constants, state)
+        machine = _Machine(self.constants, _own(state))
         labels = tuple([machine.advance(close, fear) for close, fear in zip(closes, fears, strict=True)])
         return machine.state, labels
+
+
+def _own(state: State) -> RulesState:
+    if not isinstance(state, RulesState):
+        raise StateInvalidError(f"a {type(state).__name__} is no state of {NAME!r}; start from its own")
+    return state
 
 
 class _Machine:

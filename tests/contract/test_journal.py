@@ -34,7 +34,7 @@ from daemon.records import (
     StoredPrediction,
     StoredReading,
 )
-from daemon.stored_label import StoredLabel
+from daemon.stored_label import LabelRevision, StoredFinal, StoredLabel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -311,6 +311,33 @@ def test_labels_of_an_earlier_data_version_stay_readable_after_a_revision(journa
         journal.finish(take(journal), Outcome(records=(part(version), stored)), now=NOON)
     assert [label.regime for label in journal.ledger.labels("us", "rules", through=1)] == ["normal"]
     assert [label.regime for label in journal.ledger.labels("us", "rules")] == ["crash"]
+
+
+def test_finals_of_an_earlier_data_version_stay_readable_and_one_may_be_open_again(journal: Journal) -> None:
+    days = ("2024-02-28", "2024-02-29")
+    for version, regime, withdrawn in ((1, "normal", ()), (2, "crash", ("2024-02-29",))):
+        append(journal, scoring_due(version))
+        stored = LabelsStored(
+            market="us",
+            labeler="rules",
+            data_version=version,
+            labels=(),
+            through_day="2024-02-29",
+            state="{}",
+            finals=tuple(StoredFinal(day, regime) for day in days if day not in withdrawn),
+            withdrawn=withdrawn,
+            revisions=tuple(LabelRevision(day, "final", "normal", None, "bar_restated") for day in withdrawn),
+        )
+        journal.finish(take(journal), Outcome(records=(part(version), stored)), now=NOON)
+    finals = journal.ledger.finals
+    assert finals.labels("us", "rules", through=1) == (
+        StoredFinal("2024-02-28", "normal"),
+        StoredFinal("2024-02-29", "normal"),
+    )
+    assert finals.labels("us", "rules") == (StoredFinal("2024-02-28", "crash"),)
+    assert [revision[:6] for revision in finals.revisions("us")] == [
+        ("2024-02-29", "rules", 2, "final", "normal", None)
+    ]
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from regime.labels import (
     LABELERS,
+    ExplainingLabeler,
     Labeler,
     ProxyState,
     continue_labels,
@@ -207,3 +208,23 @@ def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, 
     after = index.date[cut]
     whole = days_of(index, given_fear)
     assert days_of(index, given_fear, after=after) == tuple(day for day in whole if day.date > after)
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(seed=seeds, name=names, with_fear=st.booleans())
+def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
+    seed: int, name: str, *, with_fear: bool
+) -> None:
+    index, known = market_of(seed, DAYS)
+    fear = known if with_fear else None
+    labeler = labeler_for(name, fear)
+    assert isinstance(labeler, ExplainingLabeler)
+    days = days_of(index, fear)[-120:]
+    state = labeler.start()
+    for day in days:
+        explanation = labeler.explain(state, day)
+        state, label = labeler.step(state, day)
+        assert explanation.label == label
+        assert all(need.ways or need.waits for need in explanation.others)
+        assert label.regime not in {need.regime for need in explanation.others}
+        assert len(explanation.others) >= 4

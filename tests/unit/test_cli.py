@@ -105,6 +105,21 @@ def test_a_schema_is_valid_and_closed(path: Path) -> None:
     assert "schema" in schema["required"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["labels", "--market", "us", "facts", "--json"], ["labels", "facts", "--market", "us", "--json"]],
+)
+def test_a_command_below_another_takes_the_options_of_both_on_either_side(arguments: list[str]) -> None:
+    options = build_parser().parse_args(arguments)
+    assert (options.market, options.json, options.dir) == ("us", True, ".")
+    assert options.target == "daemon.commands.label_facts:facts"
+
+
+def test_a_command_with_others_below_it_needs_none_of_them() -> None:
+    options = build_parser().parse_args(["labels", "--market", "us"])
+    assert (options.market, options.target) == ("us", "daemon.commands.labels:labels")
+
+
 # Wrong use
 
 
@@ -112,6 +127,8 @@ def test_a_schema_is_valid_and_closed(path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["statu"], "there is no 'statu' here; did you mean 'status'?"),
+        (["labels", "explan"], "there is no 'explan' here; did you mean 'explain'?"),
+        (["labels", "explain"], "the following arguments are required: DATE"),
         (["models", "shw"], "there is no 'shw' here; did you mean 'show'?"),
         (["status", "--jsn"], "there is no option --jsn here; did you mean --json?"),
         (["status", "--js"], "there is no option --js here; did you mean --json?"),
