@@ -101,7 +101,12 @@ def _data(facts: Any) -> list[str]:
 
 def _regime(facts: Any) -> list[str]:
     pending = f", {facts['pending']} pending" if facts["pending"] else ""
-    return [f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}", facts["reason"]]
+    count = facts["symbols"]
+    symbols = "" if count is None else f", {count} symbol{'' if count == 1 else 's'}"
+    return [
+        f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}{symbols}",
+        facts["reason"],
+    ]
 
 
 def _champion(facts: Any, at: datetime) -> list[str]:

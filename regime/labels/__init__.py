@@ -6,7 +6,15 @@ there is none.
 """
 
 from regime.labels.drop import DropRule, FixedDrop, GaugeState, ScaledDrop
-from regime.labels.fear import BY_PROXY, ProxyState, continue_proxy, effective_fear, fear_proxy
+from regime.labels.fear import (
+    BY_PROXY,
+    FEAR_MEDIAN_MIN,
+    PROXY_CLOSES_MIN,
+    ProxyState,
+    continue_proxy,
+    effective_fear,
+    fear_proxy,
+)
 from regime.labels.presets import LABELERS, labeler_named
 from regime.labels.protocol import Day, Labeler, State, StateInvalidError
 from regime.labels.reference import ReferenceConstants, ReferenceLabeler, ReferenceState
@@ -15,7 +23,9 @@ from regime.labels.series import continue_labels, days_of, label_days
 
 __all__ = [
     "BY_PROXY",
+    "FEAR_MEDIAN_MIN",
     "LABELERS",
+    "PROXY_CLOSES_MIN",
     "Day",
     "DropRule",
     "FixedDrop",
