@@ -76,7 +76,7 @@ def lines_of(found: Status) -> Iterator[str]:
 
 def _facts(title: str, facts: list[str]) -> Iterator[str]:
     for i, fact in enumerate(facts):
-        yield f"  {title if i == 0 else '':<{FACTS_INDENT - 2}}{fact}"
+        yield f"  {title if i == 0 else '':<{FACTS_INDENT - 4}}  {fact}"
 
 
 def _daemon(facts: Any, at: datetime) -> list[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from daemon.configuration import Configuration, read_configuration, render_configuration, values_of
 from daemon.errors import SettingsInvalidError
+from daemon.markets import by_market
 from daemon.settings import (
     FeedSettings,
     IngestSettings,
@@ -209,6 +210,21 @@ def test_a_fault_names_the_key_the_value_and_what_is_allowed(tmp_path: Path, tex
 )
 def test_a_symbol_of_two_markets_is_a_fault_that_names_both(tmp_path: Path, text: str, fault: str) -> None:
     assert f"{fault}; a symbol belongs to one market" in faults(tmp_path, text)
+
+
+def test_the_two_markets_of_the_documentation_are_a_configuration(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "markets.md").read_text(encoding="utf-8")
+    markets = read(tmp_path, page.split("```toml\n")[1].split("```")[0]).settings.markets
+    assert by_market(markets, ["AAPL", "ETH-EUR", "SOL-EUR", "^VIX"]) == {
+        "us": ["AAPL", "SOL-EUR", "^VIX"],
+        "crypto": ["ETH-EUR"],
+    }
+
+
+def test_the_fault_of_the_documentation_is_the_one_that_is_told(tmp_path: Path) -> None:
+    text = '[markets.us]\nsymbols = ["BTC-*"]\n[markets.crypto]\nindex = "X"\nfear = ""\nsymbols = ["*-USD"]'
+    (fault,) = faults(tmp_path, text)
+    assert fault in (CHECKOUT / "docs" / "markets.md").read_text(encoding="utf-8")
 
 
 def test_two_markets_may_share_a_fear_index(tmp_path: Path) -> None:

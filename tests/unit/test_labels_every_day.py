@@ -48,9 +48,12 @@ def share_of_crash(labels: RegimeSeries) -> float:
     return known.count(Regime.CRASH) / len(known)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3, 4])
-def test_crashes_are_rare_where_falls_are_measured_in_the_markets_own_volatility(seed: int) -> None:
-    assert 0.01 < share_of_crash(label_days(coin(seed), None, labeler_named("rules", has_fear=False))) < 0.10
+def test_crashes_are_rare_where_falls_are_measured_in_the_markets_own_volatility() -> None:
+    labeler = labeler_named("rules", has_fear=False)
+    shares = [share_of_crash(label_days(coin(seed), None, labeler)) for seed in range(10)]
+    assert 0.03 < min(shares)
+    assert np.median(shares) < 0.08
+    assert max(shares) < 0.17
 
 
 def test_most_days_would_be_a_crash_if_its_volatility_were_read_as_vix_points(index: Bars) -> None:
@@ -58,6 +61,7 @@ def test_most_days_would_be_a_crash_if_its_volatility_were_read_as_vix_points(in
     points = [100 * np.sqrt(365) * returns[max(0, day - 30) : day].std() for day in range(2, DAYS)]
     fear = Bars.of_closes("COINVOL", index.date[2:], np.array(points))
     assert share_of_crash(label_days(index, fear, labeler_named("rules", has_fear=True))) > 0.5
+    assert share_of_crash(label_days(index, None, labeler_named("rules", has_fear=False))) < 0.08
 
 
 def test_the_fixed_drop_rule_finds_more_crashes_than_the_scaled_one(
