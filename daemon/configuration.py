@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.errors import SettingsInvalidError
+from daemon.markets import clashes
 from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
 
 if TYPE_CHECKING:
@@ -228,7 +229,15 @@ def _contradictions(settings: Settings) -> list[str]:
         for name, market in settings.markets.items()
         if not market.index or market.index in fears
     )
-    return faults
+    return faults + _clashes_of_markets(settings)
+
+
+def _clashes_of_markets(settings: Settings) -> list[str]:
+    return [
+        f'markets.{clash.market}: "{clash.claim}" has {clash.symbol} in common with "{clash.other_claim}" of'
+        f" markets.{clash.other}; a symbol belongs to one market"
+        for clash in clashes(settings.markets)
+    ]
 
 
 def _iso_day(text: str) -> None:

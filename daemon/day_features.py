@@ -81,14 +81,14 @@ def _day(table: FeatureTable, day: np.datetime64) -> DayFeatures:
 def _state_at(data_version: int, tools: Tools) -> FeatureState | None:
     """Bring the remembered bars to a data version; ``None`` while the market has no index."""
     memory = tools.features
-    _, market = first_of(tools.settings.markets)
+    markets = tools.settings.markets
     state, memory.state = memory.state, None  # forgotten, should anything fail on the way
     news = tools.ledger.bars.deltas(after=memory.data_version, through=data_version)
-    if state is not None and memory.market == market and _can_catch_up(news):
+    if state is not None and memory.markets == markets and _can_catch_up(news):
         state = _caught_up(state, news, data_version, tools)
     else:
         state = _made_anew(data_version, tools)
-    memory.state, memory.data_version, memory.market = state, data_version, market
+    memory.state, memory.data_version, memory.markets = state, data_version, markets
     return state
 
 

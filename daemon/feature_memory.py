@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from daemon.settings import MarketSettings
     from regime.features.state import FeatureState
 
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 class FeatureMemory:
     """What the loop remembers from one day to the next: the last bars of the first market, at one version.
 
-    It is a cache. Without it, or when it is of another market, it is made anew from the stored bars.
+    It is a cache. Without it, or when the markets are others, it is made anew from the stored bars.
     """
 
     state: FeatureState | None = None
     data_version: int = 0
-    market: MarketSettings | None = None
+    markets: Mapping[str, MarketSettings] | None = None

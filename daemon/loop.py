@@ -225,6 +225,10 @@ class Loop:
             markets=list(settings.markets),
             feeds=[name for name, feed in settings.feeds.items() if feed.enabled],
             next_run=None if upcoming is None else upcoming.astimezone(UTC).isoformat(),
+            claims={
+                name: (market.index, market.fear, list(market.symbols))
+                for name, market in settings.markets.items()
+            },
         ).to_json()
         if fact != self._tools.ledger.fact(IN_FORCE):
             self._journal.set_fact(IN_FORCE, fact)

@@ -1,4 +1,4 @@
-"""Pictures of labels: price over its regimes, fear below. For commands only; the daemon draws nothing."""
+"""Pictures of labels: price over its regimes, rare events above, fear below. For commands only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from daemon.errors import UsageError
+from daemon.plot_events import LANE_PX, draw_events, place_events
 from regime.labels import effective_fear
 from regime.types import Regime
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
+    from regime.events import RareEvent
     from regime.types import Bars, RegimeSeries
 
 INK: Final = "#1a1a1a"
@@ -46,13 +49,19 @@ WIDE_RANGE: Final = 10.0
 _METADATA: Final = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 
 
-def plot_labels(index: Bars, fear: Bars | None, labels: RegimeSeries, path: Path) -> None:
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 1170.0, 623.0, 43.0
+"""Edges of what is inside the axes, in pixels from the lower left corner."""
+
+
+def plot_labels(
+    index: Bars, fear: Bars | None, labels: RegimeSeries, path: Path, *, events: Sequence[RareEvent] = ()
+) -> None:
     """Draw the labelled days: log price over its regimes, and the fear that they were made from.
 
     Parameters
     ----------
     index
-        Bars of one symbol, the same that were labelled.
+        Bars of one symbol, the same that were labelled; earlier ones are not drawn, but the proxy needs them.
     fear
         Bars of its fear index as they are; ``None`` if there is none. Where a day's fear is carried
         forward or stands by proxy it is drawn as such.
@@ -60,6 +69,9 @@ def plot_labels(index: Bars, fear: Bars | None, labels: RegimeSeries, path: Path
         At least one day.
     path
         Where to write: 1200 x 720 pixels as ``.png``, or ``.svg``. The same input gives the same bytes.
+
+    events
+        Rare events, named above the price where their days are drawn.
 
     Raises
     ------
@@ -82,17 +94,30 @@ def plot_labels(index: Bars, fear: Bars | None, labels: RegimeSeries, path: Path
             "text.parse_math": False,
         }
     ):
-        figure = _figure(index, fear, labels, drawn)
+        figure = _figure(index, fear, labels, drawn, events)
         buffer = BytesIO()
         figure.savefig(buffer, format=suffix[1:], metadata=_METADATA[suffix])
     path.write_bytes(buffer.getvalue())
 
 
-def _figure(index: Bars, fear: Bars | None, labels: RegimeSeries, drawn: NDArray[np.bool_]) -> Figure:
+def _figure(
+    index: Bars,
+    fear: Bars | None,
+    labels: RegimeSeries,
+    drawn: NDArray[np.bool_],
+    events: Sequence[RareEvent],
+) -> Figure:
     figure = Figure(figsize=(12.0, 7.2), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    price_axes, fear_axes = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
-    figure.subplots_adjust(left=0.07, right=0.975, top=0.865, bottom=0.06, hspace=0.14)
+    first, last = (day.item() for day in labels.date[[0, -1]])
+    lanes = place_events(events, first, last, RIGHT - LEFT)
+    top = TOP - LANE_PX * lanes.lanes
+    if lanes.lanes:
+        lane_axes = figure.add_axes(_box(top + 1.0, TOP))
+        draw_events(lane_axes, lanes, RIGHT - LEFT, ink=INK)
+    middle = BOTTOM + (top - BOTTOM) * 0.27
+    price_axes = figure.add_axes(_box(middle + 25.0, top))
+    fear_axes = figure.add_axes(_box(BOTTOM, middle - 20.0), sharex=price_axes)
     days = index.date[drawn]
     for axes in (price_axes, fear_axes):
         _draw_bands(axes, labels)
@@ -104,6 +129,11 @@ def _figure(index: Bars, fear: Bars | None, labels: RegimeSeries, drawn: NDArray
     _label_dates(fear_axes, labels)
     _write_head(figure, index, labels)
     return figure
+
+
+def _box(bottom: float, top: float) -> tuple[float, float, float, float]:
+    """Give what lies between two heights, in pixels, as matplotlib wants it."""
+    return LEFT / 1200, bottom / 720, (RIGHT - LEFT) / 1200, (top - bottom) / 720
 
 
 def _draw_bands(axes: Axes, labels: RegimeSeries) -> None:
@@ -138,7 +168,7 @@ def _draw_price(axes: Axes, days: NDArray[np.datetime64], close: NDArray[np.floa
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price:,.10g}"))
     axes.set_ylabel("close, log scale")
-    axes.tick_params(axis="x", length=0)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
 
 
 def _draw_fear(axes: Axes, index: Bars, fear: Bars | None, drawn: NDArray[np.bool_]) -> None:

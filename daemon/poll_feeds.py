@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daemon.feeds.staleness import is_stale
+from daemon.markets import by_market, first_of
 from daemon.records import ChildEnd, ChildJob, Event, FeedPolled, Outcome
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ def take_feed_news(message: FeedPollDue, end: ChildEnd, tools: Tools) -> Outcome
 
 
 def _is_stale(feed: str, last_day: str | None, tools: Tools) -> bool:
-    """Judge a feed by the sessions of the first market."""
-    market = next(iter(tools.settings.markets.values()))
+    """Judge a feed by the sessions of its first symbol's market, else those of the first market."""
+    markets = tools.settings.markets
+    name = next(iter(by_market(markets, tools.settings.feeds[feed].symbols[:1])), None)
+    market = first_of(markets)[1] if name is None else markets[name]
     return is_stale(
         None if last_day is None else np.datetime64(last_day, "D"),
         today=np.datetime64(tools.clock.now().date(), "D"),

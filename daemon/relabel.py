@@ -13,6 +13,7 @@ from daemon.capture import Captured, archive_due, capture_events
 from daemon.final_labels import decide_finals
 from daemon.messages import BarsArrived, FeaturesDue, ScoringDue
 from daemon.records import Event, LabelsStored, Outcome
+from daemon.short_history import lacking, short_history
 from daemon.stored_label import (
     BAR_RESTATED,
     LABELER_CHANGED,
@@ -21,6 +22,7 @@ from daemon.stored_label import (
     LabelRevision,
     StoredLabel,
 )
+from regime.errors import BarsInvalidError
 from regime.labels import continue_labels, days_of, labeler_named
 from regime.types import Bars, Regime, RegimeSeries
 
@@ -31,13 +33,14 @@ if TYPE_CHECKING:
     from daemon.records import Record
     from daemon.settings import MarketSettings
     from daemon.tools import Tools
-    from regime.labels import Labeler
+    from regime.labels import Day, Labeler
 
 
 def relabel(message: BarsArrived, tools: Tools) -> Outcome:
     """Relabel each market whose index or fear is among the bars; then the day may be scored.
 
-    Rare events are captured in the first market, the one that models are trained on.
+    Rare events are captured in the first market, the one that models are trained on. Nothing follows where
+    that one cannot be labelled; the others are labelled all the same.
     """
     records: list[Record] = []
     events: list[Event] = []
@@ -47,12 +50,18 @@ def relabel(message: BarsArrived, tools: Tools) -> Outcome:
     captured: Captured | None = None
     for name, market in tools.settings.markets.items():
         if {market.index, market.fear} & set(message.symbols):
-            relabelled = _relabel_market(name, market, message, tools)
+            try:
+                relabelled = _relabel_market(name, market, message, tools)
+            except BarsInvalidError as error:
+                events.append(_refused(name, error))
+                continue
             if relabelled is not None:
                 records.append(relabelled.record)
                 events += relabelled.events
                 if name == first_market:
                     through_day, captured = relabelled.record.through_day, relabelled.captured
+    if any(event.name == "labeler.refused" and event.fields["market"] == first_market for event in events):
+        return Outcome(records=tuple(records), events=tuple(events))
     if captured is not None:
         records.append(captured.record)
         events += captured.events
@@ -133,8 +142,29 @@ def _relabel_market(
     captured = None
     if tools.settings.archive.enabled and name == next(iter(tools.settings.markets)):
         captured = capture_events(record, days, continued_from=continued_from, history=history, tools=tools)
-    events = _events(record, labels, before, known)
+    events = (
+        *_events(record, labels, before, known),
+        *_short_history(name, labeler, index, known, days[-1], tools),
+    )
     return _Relabelled(record=record, events=events, captured=captured)
+
+
+def _refused(market: str, error: BarsInvalidError) -> Event:
+    fields = {"market": market, "code": error.code, "reason": str(error)}
+    return Event(name="labeler.refused", fields=fields)
+
+
+def _short_history(
+    market: str, labeler: Labeler, index: Bars, known: LabelerState | None, last: Day, tools: Tools
+) -> tuple[Event, ...]:
+    now = lacking(labeler, sessions=len(index), has_fear=last.fear is not None)
+    before: dict[str, int] = {}
+    if now and known is not None:
+        stored = tools.ledger.labels(market, known.labeler, since=known.through_day)
+        sessions = int(np.searchsorted(index.date, np.datetime64(known.through_day, "D"), side="right"))
+        had_fear = bool(stored) and stored[0].regime != Regime.UNKNOWN
+        before = lacking(labeler, sessions=sessions, has_fear=had_fear)
+    return short_history(market, now, before, day=str(last.date), sessions=len(index))
 
 
 def _labels_since(day: str | None, market: str, labeler: Labeler, tools: Tools) -> dict[str, StoredLabel]:

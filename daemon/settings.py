@@ -92,6 +92,11 @@ class MarketSettings:
     calendar: str = setting(
         "XNYS", 'exchange calendar by ISO code, "weekdays", or "24/7" for markets that never close'
     )
+    symbols: tuple[str, ...] = setting(
+        (),
+        'its symbols, by name or pattern such as "BTC-*"; empty: for the first market all that no other has,'
+        " else the index alone",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from daemon.adapters.ledger import IN_FORCE, InForce, Ledger
 from daemon.adapters.lock import Holder, holder_of
 from daemon.adapters.quarantine import Quarantine
 from daemon.layout import IGNORED_SUFFIXES
+from daemon.markets import StatedClaims, by_market
 from registry.glance import glance
 from registry.readonly import open_read_only
 
@@ -158,7 +159,7 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         daemon=holder._asdict() if holder else None,
         inbox=_inbox(layout, ledger, len(refused)),
         data=_data(ledger),
-        regimes={name: facts for name in in_force.markets if (facts := _regime(ledger, name))},
+        regimes=_regimes(ledger, in_force),
         champion=_champion(versions.champion),
         challenger=None if versions.challenger is None else {"version": versions.challenger},
         last_run=runs[0],
@@ -250,6 +251,22 @@ def _data(ledger: Ledger) -> dict[str, object]:
         "symbols": sorted({symbol for part in parts for symbol in part.symbols}),
         "first_day": min((part.first_day for part in parts), default=None),
         "last_day": max((part.last_day for part in parts), default=None),
+    }
+
+
+def _regimes(ledger: Ledger, in_force: InForce) -> dict[str, dict[str, object]]:
+    """Give each market's regime, and how many stored symbols belong to it."""
+    claims = {
+        name: StatedClaims(index=index, fear=fear, symbols=tuple(symbols))
+        for name, (index, fear, symbols) in (in_force.claims or {}).items()
+    }
+    stored = sorted({symbol for part in ledger.parts() for symbol in part.symbols})
+    members = by_market(claims, stored) if claims else {}
+    found = {name: _regime(ledger, name) for name in in_force.markets}
+    return {
+        name: {**facts, "symbols": len(members.get(name, [])) if claims else None}
+        for name, facts in found.items()
+        if facts
     }
 
 

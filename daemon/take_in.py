@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from daemon.compaction import compaction_due
-from daemon.formats import FileRejectedError, ParsedFile, Reason, check_bars, read_bars
+from daemon.formats import FileRejectedError, ParsedFile, Reason, check_bars, read_bars, rejection
+from daemon.markets import by_market, fears_of
 from daemon.messages import BarsArrived, FileArrived
 from daemon.records import ChildEnd, ChildJob, Event, FileQuarantined, FileTaken, Outcome, PartStored
+from regime.labels import FEAR_MEDIAN_MIN
 from regime.types import BAR_FIELDS, Bars
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from daemon.settings import MarketSettings
     from daemon.tools import Tools
 
 
@@ -165,27 +166,35 @@ def _known(bars: Bars, tools: Tools) -> Bars:
 
 def _check(bars: Bars, known: Bars, tools: Tools) -> None:
     today = np.datetime64(tools.clock.now().date(), "D")
+    _check_fear(bars, tools)
     for calendar, symbols in _symbols_by_calendar(bars, tools).items():
         sessions = None if calendar is None else tools.calendar.sessions(calendar)
         check_bars(bars.of_symbols(symbols), today=today, sessions=sessions, history=known)
 
 
+def _check_fear(bars: Bars, tools: Tools) -> None:
+    """Refuse a fear index in another unit before it is stored: it could not be labelled with."""
+    for symbol in fears_of(tools.settings.markets):
+        closes = bars.of_symbol(symbol).close
+        if len(closes) and (median := float(np.median(closes))) < FEAR_MEDIAN_MIN:
+            fact = f"{symbol} has a median of {median:g}, and fear is given in VIX points (18, not 0.18)"
+            raise rejection(Reason.FEAR_UNIT, fact)
+
+
 def _symbols_by_calendar(bars: Bars, tools: Tools) -> dict[str | None, list[str]]:
     """Group the symbols by the calendar of their market.
 
-    A fear index is also quoted on days when the exchange is shut, which labels ignore: it has none.
+    A fear index is also quoted on days when the exchange is shut, which labels ignore: it has none. Nor has
+    a symbol of no market.
     """
+    markets = tools.settings.markets
+    fears = fears_of(markets)
     groups: dict[str | None, list[str]] = {}
-    for symbol in bars.symbols():
-        market = _market_of(symbol, tools)
-        groups.setdefault(None if symbol == market.fear else market.calendar, []).append(symbol)
+    for name, symbols in by_market(markets, bars.symbols()).items():
+        calendar = None if name is None else markets[name].calendar
+        for symbol in symbols:
+            groups.setdefault(None if symbol in fears else calendar, []).append(symbol)
     return groups
-
-
-def _market_of(symbol: str, tools: Tools) -> MarketSettings:
-    """Give the market that names the symbol, else the first one."""
-    markets = tuple(tools.settings.markets.values())
-    return next((market for market in markets if symbol in {market.index, market.fear}), markets[0])
 
 
 def _is_fresh(bars: Bars, known: Bars) -> NDArray[np.bool_]:

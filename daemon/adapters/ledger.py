@@ -118,11 +118,16 @@ IN_FORCE: Final = "in_force"
 
 
 class InForce(NamedTuple):
-    """The markets and enabled feeds of the daemon, and when it will retrain next (ISO UTC)."""
+    """The markets and enabled feeds of the daemon, and when it will retrain next (ISO UTC).
+
+    ``claims`` says for each market its index, its fear index, and what names its symbols;
+    ``None`` if an earlier regimed wrote the fact.
+    """
 
     markets: list[str]
     feeds: list[str]
     next_run: str | None
+    claims: dict[str, tuple[str, str, list[str]]] | None = None
 
     def to_json(self) -> str:
         """Give the fact as it is stored."""

@@ -52,7 +52,7 @@ def settings_of(job: Mapping[str, Any]) -> Settings:
 def first_market(root: str, data_version: int, settings: Settings) -> Market:
     """Give the market that models are trained on: the first of the configuration.
 
-    Its symbols are all that are stored but fear indices and the indices of other markets.
+    Its symbols are those that belong to it (``daemon.markets``), without fear indices.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,22 @@ from daemon.commands.context import print_json, print_table, reading, settings_o
 from daemon.commands.days import day_of
 from daemon.commands.label_sources import chosen_market, labeler_in_force, stored_series
 from daemon.commands.tables import read_bars_file, write_table
+from daemon.commands.timeline import colour_is_wanted, timeline, width_of_output
 from daemon.errors import UsageError
 from daemon.layout import layout_of
 from daemon.plots import plot_labels
+from regime.events import DYNAMIC, RARE_EVENTS, RareEvent
 from regime.frames import frame_of_labels
 from regime.labels import label_days, labeler_named
-from regime.types import RegimeSeries
+from regime.types import Regime, RegimeSeries
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from daemon.adapters.ledger import Ledger
     from daemon.layout import Layout
-    from daemon.settings import MarketSettings
+    from daemon.settings import Settings
 
 
 def label(options: argparse.Namespace) -> int:
@@ -39,13 +43,18 @@ def label(options: argparse.Namespace) -> int:
 
 def labels(options: argparse.Namespace) -> int:
     """Print or draw the stored labels of a market."""
+    if options.timeline and (options.json or options.plot):
+        raise UsageError("--timeline is for people; give it alone, or --json or --plot")
     layout = layout_of(options)
     settings = settings_of(layout)
     name, _ = chosen_market(settings, options.market)
     series, finals = _stored(layout, name)
     series = _cut(series, options.first, options.last)
     if options.plot:
-        _plot(layout, settings.markets[name], series, Path(options.plot))
+        _plot(layout, settings, name, series, Path(options.plot))
+    elif options.timeline:
+        width, has_colour = width_of_output(), colour_is_wanted()
+        print("\n".join(timeline(name, series, columns=width, has_colour=has_colour)))
     elif options.json:
         print_json({"market": name, "labeler": series.labeler, "labels": _rows(series, finals)})
     else:
@@ -98,13 +107,31 @@ def _rows(series: RegimeSeries, finals: Mapping[str, str]) -> list[dict[str, obj
     ]
 
 
-def _plot(layout: Layout, market: MarketSettings, series: RegimeSeries, path: Path) -> None:
+def _plot(layout: Layout, settings: Settings, name: str, series: RegimeSeries, path: Path) -> None:
+    if path.suffix not in {".png", ".svg"}:
+        raise UsageError(f"{path} must end in .png or .svg")
+    market = settings.markets[name]
     with reading(layout) as ledger:
         store = ParquetBarStore(layout.bars, layout.panel)
         bars = bars_of(ledger.bars, store, ledger.data_version(), [market.index, market.fear])
-    inside = (bars.date >= series.date[0]) & (bars.date <= series.date[-1])
-    index = bars.take(inside & (bars.symbol == market.index))
-    fear = bars.take(inside & (bars.symbol == market.fear))
-    if path.suffix not in {".png", ".svg"}:
-        raise UsageError(f"{path} must end in .png or .svg")
-    plot_labels(index, fear if len(fear) else None, series, path)
+        events = _events(ledger, settings, name)
+    fear = bars.of_symbol(market.fear)
+    plot_labels(bars.of_symbol(market.index), fear if len(fear) else None, series, path, events=events)
+
+
+def _events(ledger: Ledger, settings: Settings, market: str) -> tuple[RareEvent, ...]:
+    """Give the rare events of the catalogue, and those captured in a market that are none of these."""
+    dropped = {drop.id for drop in ledger.archive.dropped()}
+    captured = [
+        RareEvent(
+            id=event.id,
+            first_day=date.fromisoformat(event.first_day),
+            last_day=date.fromisoformat(event.last_day),
+            regime=Regime.CRASH,
+            weight=settings.archive.weight,
+            origin=DYNAMIC,
+        )
+        for event in ledger.archive.captured(market)
+        if not event.same_as and event.id not in dropped
+    ]
+    return (*RARE_EVENTS, *captured)

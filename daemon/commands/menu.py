@@ -182,7 +182,16 @@ COMMANDS: Final = (
             arg("--market", help="default: the first of the configuration"),
             arg("--from", dest="first", metavar="DATE", help="first day"),
             arg("--to", dest="last", metavar="DATE", help="last day"),
-            arg("--plot", metavar="FILE", help="draw price and regimes into a .png or .svg file"),
+            arg(
+                "--plot",
+                metavar="FILE",
+                help="draw price, fear, regimes and rare events into a .png or .svg file",
+            ),
+            arg(
+                "--timeline",
+                action="store_true",
+                help="a line a year, a letter a week; up to 24 months a line a month, a letter a day",
+            ),
         ),
         facts=True,
     ),

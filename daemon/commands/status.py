@@ -76,7 +76,7 @@ def lines_of(found: Status) -> Iterator[str]:
 
 def _facts(title: str, facts: list[str]) -> Iterator[str]:
     for i, fact in enumerate(facts):
-        yield f"  {title if i == 0 else '':<{FACTS_INDENT - 2}}{fact}"
+        yield f"  {title if i == 0 else '':<{FACTS_INDENT - 4}}  {fact}"
 
 
 def _daemon(facts: Any, at: datetime) -> list[str]:
@@ -101,10 +101,12 @@ def _data(facts: Any) -> list[str]:
 
 def _regime(facts: Any) -> list[str]:
     pending = f", {facts['pending']} pending" if facts["pending"] else ""
+    count = facts["symbols"]
+    symbols = "" if count is None else f", {count} symbol{'' if count == 1 else 's'}"
     mean = facts["expected_days"]
     expected = "" if mean is None else f", {mean:.0f} in the mean of {facts['closed_spells']} earlier spells"
     return [
-        f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}",
+        f"{facts['label']} since {facts['since']}{pending}, as of {facts['last_day']}{symbols}",
         f"session {facts['days_in']} of it{expected}",
         facts["reason"],
     ]

@@ -7,7 +7,7 @@ bars is refused with a reason code (`Reason`), and `check_bars` holds the bars a
 from daemon.formats.checks import check_bars
 from daemon.formats.parquet import days_of_part, parquet_bytes, read_part, write_parquet
 from daemon.formats.reading import ParsedFile, parse_bars, read_bars
-from daemon.formats.reasons import EXPLANATIONS, FileRejectedError, Reason
+from daemon.formats.reasons import EXPLANATIONS, FileRejectedError, Reason, rejection
 from daemon.formats.writing import write_csv
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "parse_bars",
     "read_bars",
     "read_part",
+    "rejection",
     "write_csv",
     "write_parquet",
 ]

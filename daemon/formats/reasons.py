@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NON_SESSION_DAY = "non_session_day"
     SPLIT_SUSPECTED = "split_suspected"
     SOURCE_CONFLICT = "source_conflict"
+    FEAR_UNIT = "fear_unit"
     UNREADABLE = "unreadable"
 
 
@@ -121,6 +122,10 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         Reason.SOURCE_CONFLICT: _because(
             "closes differ from those stored from another source by more than rounding",
             "decide which source is right; release the file to let it win",
+        ),
+        Reason.FEAR_UNIT: _because(
+            "a fear index has a median below 2, as fractions have, and not VIX points",
+            "multiply it by 100, or correct fear in the market's configuration",
         ),
         Reason.UNREADABLE: _because(
             "reading it took more time or memory than allowed",

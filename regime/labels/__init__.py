@@ -9,7 +9,15 @@ from regime.labels.difference import DifferingSpan, LabelDifference, label_diffe
 from regime.labels.drop import DropRule, FixedDrop, GaugeState, ScaledDrop
 from regime.labels.explanation import ExplainingLabeler, Explanation, Need
 from regime.labels.facts import Dwell, PastSpell, RegimeFacts, Transition, regime_facts
-from regime.labels.fear import BY_PROXY, ProxyState, continue_proxy, effective_fear, fear_proxy
+from regime.labels.fear import (
+    BY_PROXY,
+    FEAR_MEDIAN_MIN,
+    PROXY_CLOSES_MIN,
+    ProxyState,
+    continue_proxy,
+    effective_fear,
+    fear_proxy,
+)
 from regime.labels.final import LOCAL_HIGH_DAYS, final_regimes
 from regime.labels.flicker import FlickerBounds, flicker_bounds
 from regime.labels.presets import LABELERS, labeler_named
@@ -21,8 +29,10 @@ from regime.labels.spells import Spell, spells_of
 
 __all__ = [
     "BY_PROXY",
+    "FEAR_MEDIAN_MIN",
     "LABELERS",
     "LOCAL_HIGH_DAYS",
+    "PROXY_CLOSES_MIN",
     "Day",
     "DifferingSpan",
     "DropRule",

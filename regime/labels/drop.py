@@ -21,6 +21,11 @@ class FixedDrop:
 
     return_max: float = -0.15
 
+    @property
+    def closes_min(self) -> int:
+        """How many closes there must be before there is a drop rule."""
+        return TEN_DAYS + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaledDrop:
@@ -37,6 +42,11 @@ class ScaledDrop:
     sigmas: float = 4.0
     window_days: int = 756
     returns_min: int = 252
+
+    @property
+    def closes_min(self) -> int:
+        """How many closes there must be before there is a drop rule."""
+        return max(TEN_DAYS, self.returns_min) + 1
 
 
 DropRule = FixedDrop | ScaledDrop

@@ -23,6 +23,8 @@ KIND: Final = "fear_proxy"
 DECAY: Final = 0.90
 HISTORY_MIN: Final = 504
 """Volatilities, two years of sessions, before a rank among them says anything."""
+PROXY_CLOSES_MIN: Final = HISTORY_MIN + 1
+"""Closes with the first of which the proxy speaks: a volatility needs two."""
 BY_PROXY: Final = "fear by proxy"
 """The note on a day whose fear is that of the proxy."""
 CARRIED_MAX: Final = 5
@@ -253,4 +255,4 @@ def _note(age: int, day: int, fear: float | None) -> str:
         return f"fear is {age} session{'s' if age > 1 else ''} old"
     if fear is not None:
         return BY_PROXY
-    return f"no fear index, and the proxy needs {HISTORY_MIN + 1} closes, has {day + 1}"
+    return f"no fear index, and the proxy needs {PROXY_CLOSES_MIN} closes, has {day + 1}"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from daemon.configuration import Configuration, read_configuration, render_configuration, values_of
 from daemon.errors import SettingsInvalidError
+from daemon.markets import by_market
 from daemon.settings import (
     FeedSettings,
     IngestSettings,
@@ -186,6 +187,51 @@ def test_a_fault_names_the_key_the_value_and_what_is_allowed(tmp_path: Path, tex
     assert faults(tmp_path, text) == (fault,)
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            '[markets.us]\nsymbols = ["AAPL"]\n[markets.eu]\nindex = "^STOXX"\nsymbols = ["AAPL"]',
+            'markets.eu: "AAPL" has AAPL in common with "AAPL" of markets.us',
+        ),
+        (
+            '[markets.us]\n[markets.crypto]\nindex = "BTC-USD"\nfear = ""\nsymbols = ["^*"]',
+            'markets.crypto: "^*" has ^GSPC in common with "^GSPC" of markets.us',
+        ),
+        (
+            '[markets.us]\nsymbols = ["*-USD"]\n[markets.eu]\nindex = "^STOXX"\nsymbols = ["E[TU]H-*"]',
+            'markets.eu: "E[TU]H-*" has ETH-USD in common with "*-USD" of markets.us',
+        ),
+        (
+            '[markets.us]\n[markets.copy]\nfear = ""',
+            'markets.copy: "^GSPC" has ^GSPC in common with "^GSPC" of markets.us',
+        ),
+    ],
+)
+def test_a_symbol_of_two_markets_is_a_fault_that_names_both(tmp_path: Path, text: str, fault: str) -> None:
+    assert f"{fault}; a symbol belongs to one market" in faults(tmp_path, text)
+
+
+def test_the_two_markets_of_the_documentation_are_a_configuration(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "markets.md").read_text(encoding="utf-8")
+    markets = read(tmp_path, page.split("```toml\n")[1].split("```")[0]).settings.markets
+    assert by_market(markets, ["AAPL", "ETH-EUR", "SOL-EUR", "^VIX"]) == {
+        "us": ["AAPL", "SOL-EUR", "^VIX"],
+        "crypto": ["ETH-EUR"],
+    }
+
+
+def test_the_fault_of_the_documentation_is_the_one_that_is_told(tmp_path: Path) -> None:
+    text = '[markets.us]\nsymbols = ["BTC-*"]\n[markets.crypto]\nindex = "X"\nfear = ""\nsymbols = ["*-USD"]'
+    (fault,) = faults(tmp_path, text)
+    assert fault in (CHECKOUT / "docs" / "markets.md").read_text(encoding="utf-8")
+
+
+def test_two_markets_may_share_a_fear_index(tmp_path: Path) -> None:
+    text = '[markets.us]\n[markets.small]\nindex = "^RUT"\nsymbols = ["IWM"]\n'
+    assert read(tmp_path, text).settings.markets["small"].fear == "^VIX"
+
+
 def test_no_models_at_all_is_a_fault_of_its_own(tmp_path: Path) -> None:
     assert "training.models = []: name at least one model" in faults(tmp_path, "[training]\nmodels = []")
 
@@ -227,23 +273,32 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 @given(
     index=texts.filter(bool),
     calendar=texts,
+    members=st.lists(texts, max_size=3),
     archive=st.lists(texts, max_size=3),
     symbols=st.dictionaries(texts, texts, max_size=3),
     scan_s=st.floats(0.1, 86400),
     enabled=st.booleans(),
 )
 def test_any_settings_read_back_as_they_were_rendered(
-    *, index: str, calendar: str, archive: list[str], symbols: dict[str, str], scan_s: float, enabled: bool
+    *,
+    index: str,
+    calendar: str,
+    members: list[str],
+    archive: list[str],
+    symbols: dict[str, str],
+    scan_s: float,
+    enabled: bool,
 ) -> None:
     rendered = replace(
         Settings(),
-        markets={"a_1": MarketSettings(index=index, fear="", calendar=calendar)},
+        markets={"a_1": MarketSettings(index=index, fear="", calendar=calendar, symbols=tuple(members))},
         watch=WatchSettings(archive=tuple(archive), scan_s=scan_s),
         ingest=IngestSettings(symbols=symbols),
         schedule=ScheduleSettings(enabled=enabled),
     )
     tables = tomllib.loads(render_configuration(rendered))
-    assert tables["markets"] == {"a_1": {"index": index, "fear": "", "calendar": calendar}}
+    market = {"index": index, "fear": "", "calendar": calendar, "symbols": members}
+    assert tables["markets"] == {"a_1": market}
     assert tables["watch"]["archive"] == archive
     assert tables["watch"]["scan_s"] == scan_s
     assert tables["ingest"]["symbols"] == symbols
@@ -253,7 +308,10 @@ def test_any_settings_read_back_as_they_were_rendered(
 def test_a_rendered_file_of_changed_settings_reads_back_to_them(tmp_path: Path) -> None:
     changed = replace(
         Settings(),
-        markets={"crypto": MarketSettings(index="BTC-USD", fear="", calendar="24/7")},
+        markets={
+            "us": MarketSettings(),
+            "crypto": MarketSettings(index="BTC-USD", fear="", calendar="24/7", symbols=("ETH-*",)),
+        },
         watch=WatchSettings(archive=("/data/a b", 'quo"te', "\U0001f4c8")),
         ingest=IngestSettings(symbols={"^SPX": "^GSPC"}),
     )

@@ -256,7 +256,11 @@ def test_the_bars_of_other_symbols_are_not_read(desk: Desk, market: Bars) -> Non
     del desk.tools.bars._parts[other]
     arrived = desk.take_in(market.of_symbol("^SIM"))
     desk.take_in(market.of_symbol("^SIMVIX"))
-    assert names(desk.do(arrived)) == ["labels.stored", "labeler.unknown"]
+    assert names(desk.do(arrived)) == [
+        "labels.stored",
+        "labeler.unknown",
+        "labeler.short_history",
+    ]
 
 
 def test_symbols_are_renamed_as_configured(desk: Desk) -> None:
@@ -436,7 +440,7 @@ def test_fear_without_an_index_waits_for_the_index(desk: Desk, market: Bars) -> 
 
 def test_a_last_day_without_a_regime_is_an_error_that_says_why(desk: Desk, market: Bars) -> None:
     outcome = desk.do(desk.take_in(between(market.of_symbol("^SIM"), "2022-03-01", "2022-04-01")))
-    assert names(outcome) == ["labels.stored", "labeler.unknown"]
+    assert names(outcome) == ["labels.stored", "labeler.unknown", "labeler.short_history"]
     assert "fear" in str(outcome.events[1].fields["reason"])
 
 
