@@ -197,7 +197,11 @@ class DropSettings:
 class LabelsSettings:
     """Regime labels."""
 
-    labeler: str = setting("rules", "which state machine labels the days", choices=("rules", "reference"))
+    labeler: str = setting(
+        "rules",
+        "what labels the days; jump knows normal and high_volatility only",
+        choices=("rules", "reference", "jump"),
+    )
     rules: RulesSettings = field(default_factory=RulesSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     drop: DropSettings = field(default_factory=DropSettings)

@@ -48,7 +48,7 @@ OUT = arg("--out", required=True, metavar="FILE", help="what to write: .csv or .
 REASON = arg("--reason", required=True, help="why; kept in the registry's history")
 FROM = arg("--from", dest="first", metavar="DATE", help="first day")
 TO = arg("--to", dest="end", metavar="DATE", help="last day")
-LABELER = arg("--labeler", choices=("rules", "reference"), default="rules", help="default: rules")
+LABELER = arg("--labeler", choices=("rules", "reference", "jump"), default="rules", help="default: rules")
 
 DRY_RUN = arg("--dry-run", action="store_true", help="only say what would be done")
 

@@ -7,6 +7,8 @@ there is none.
 
 from regime.labels.drop import DropRule, FixedDrop, GaugeState, ScaledDrop
 from regime.labels.fear import BY_PROXY, ProxyState, continue_proxy, effective_fear, fear_proxy
+from regime.labels.jump import SP500_1999_2012, JumpLabeler, JumpParameters, JumpState
+from regime.labels.jump_fit import fit_jump
 from regime.labels.presets import LABELERS, labeler_named
 from regime.labels.protocol import Day, Labeler, State, StateInvalidError
 from regime.labels.reference import ReferenceConstants, ReferenceLabeler, ReferenceState
@@ -16,10 +18,14 @@ from regime.labels.series import continue_labels, days_of, label_days
 __all__ = [
     "BY_PROXY",
     "LABELERS",
+    "SP500_1999_2012",
     "Day",
     "DropRule",
     "FixedDrop",
     "GaugeState",
+    "JumpLabeler",
+    "JumpParameters",
+    "JumpState",
     "Labeler",
     "ProxyState",
     "ReferenceConstants",
@@ -36,6 +42,7 @@ __all__ = [
     "days_of",
     "effective_fear",
     "fear_proxy",
+    "fit_jump",
     "label_days",
     "labeler_named",
 ]
