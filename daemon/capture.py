@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from daemon.labelers import labeler_of
 from daemon.messages import ArchiveDue
 from daemon.records import CapturedEvent, Event, EventsCaptured
 from regime.event_capture import CaptureSettings, CaptureState, Episode, capture, market_days
 from regime.events import DYNAMIC, RARE_EVENTS, RareEvent, same_as
 from regime.features import catalogue_hash
-from regime.labels import labeler_named
 from regime.targets import target_named
 from regime.types import Regime
 
@@ -235,7 +235,7 @@ def archive_recipe(events: Sequence[RareEvent], settings: Settings) -> str:
     facts = {
         "events": [asdict(event) for event in events],
         "target": asdict(target_named(settings.training.target)),
-        "labeler": labeler_named(settings.labels.labeler, has_fear=bool(market.fear)).version,
+        "labeler": labeler_of(settings.labels, has_fear=bool(market.fear)).version,
         "features": catalogue_hash(),
     }
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

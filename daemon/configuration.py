@@ -14,6 +14,7 @@ import tomllib
 import typing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from dataclasses import Field
     from pathlib import Path
+
+    from daemon.settings import LabelsSettings
 
 ENVIRONMENT_PREFIX: Final = "REGIMED_"
 TABLES_OF_TABLES: Final[dict[str, type]] = {"markets": MarketSettings, "feeds": FeedSettings}
@@ -148,11 +151,21 @@ def _table(prefix: str, given: Mapping[str, Any], default: Any, faults: list[str
         if key not in known:
             faults.append(f"{prefix}.{key}: unknown setting{_nearest(key, known)}")
             continue
+        if is_dataclass(types[key]):
+            values[key] = _part(f"{prefix}.{key}", value, getattr(default, key), faults)
+            continue
         try:
             values[key] = _checked(value, types[key], known[key])
         except ValueError as error:
             faults.append(f"{prefix}.{key} = {_shown(value)}: {error}")
     return replace(default, **values)
+
+
+def _part(prefix: str, given: Any, default: Any, faults: list[str]) -> Any:
+    if isinstance(given, dict):
+        return _table(prefix, given, default, faults)
+    faults.append(f"{prefix} = {_shown(given)}: must be a table, written [{prefix}]")
+    return default
 
 
 def _checked(value: Any, wanted: Any, field: Field[Any]) -> Any:
@@ -223,6 +236,7 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"training.models = {_shown(settings.training.models)}: name each model once")
     if not settings.training.models:
         faults.append("training.models = []: name at least one model")
+    faults.extend(_disorders(settings.labels))
     fears = {market.fear for market in settings.markets.values()}
     faults.extend(
         f'markets.{name}.index = "{market.index}": is empty or the fear index of a market'
@@ -237,6 +251,22 @@ def _clashes_of_markets(settings: Settings) -> list[str]:
         f'markets.{clash.market}: "{clash.claim}" has {clash.symbol} in common with "{clash.other_claim}" of'
         f" markets.{clash.other}; a symbol belongs to one market"
         for clash in clashes(settings.markets)
+    ]
+
+
+def _disorders(labels: LabelsSettings) -> list[str]:
+    """Give a fault for each pair of label constants that stands in the wrong order."""
+    pairs = (
+        (labels.rules, "rules", ("low_in", "low_out", "high_out", "high_in", "crash_in")),
+        (labels.rules, "rules", ("high_out", "crash_out", "crash_in")),
+        (labels.reference, "reference", ("low_below", "high_above", "crash_above")),
+        (labels.drop, "drop", ("returns_min", "window_days")),
+    )
+    return [
+        f"labels.{table}.{low} = {getattr(part, low):g}: must be at most {high}, {getattr(part, high):g}"
+        for part, table, keys in pairs
+        for low, high in pairwise(keys)
+        if getattr(part, low) > getattr(part, high)
     ]
 
 
@@ -255,10 +285,20 @@ def render_configuration(settings: Settings) -> str:
         value = getattr(settings, part.name)
         tables = value.items() if part.name in TABLES_OF_TABLES else [(None, value)]
         for key, table in tables:
-            lines += ["", f"[{part.name}.{key}]" if key else f"[{part.name}]"]
-            for entry in fields(table):
-                lines += _rendered(entry, getattr(table, entry.name))
+            lines += _rendered_table(f"{part.name}.{key}" if key else part.name, table)
     return "\n".join(lines) + "\n"
+
+
+def _rendered_table(name: str, table: Any) -> list[str]:
+    """Give a table's own keys, and the tables inside it below."""
+    lines, inner = ["", f"[{name}]"], []
+    for entry in fields(table):
+        value = getattr(table, entry.name)
+        if is_dataclass(value):
+            inner += _rendered_table(f"{name}.{entry.name}", value)
+        else:
+            lines += _rendered(entry, value)
+    return lines + inner
 
 
 def _rendered(entry: Field[Any], value: Any) -> list[str]:

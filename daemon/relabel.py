@@ -11,6 +11,7 @@ import numpy as np
 
 from daemon.capture import Captured, archive_due, capture_events
 from daemon.final_labels import decide_finals
+from daemon.labelers import labeler_of
 from daemon.messages import BarsArrived, FeaturesDue, ScoringDue
 from daemon.records import Event, LabelsStored, Outcome
 from daemon.short_history import lacking, short_history
@@ -23,7 +24,7 @@ from daemon.stored_label import (
     StoredLabel,
 )
 from regime.errors import BarsInvalidError
-from regime.labels import continue_labels, days_of, labeler_named
+from regime.labels import continue_labels, days_of
 from regime.types import Bars, Regime, RegimeSeries
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _relabel_market(
     if not len(index):
         return None
     fear = bars.of_symbol(market.fear) if market.fear else Bars.empty()
-    labeler = labeler_named(tools.settings.labels.labeler, has_fear=bool(market.fear))
+    labeler = labeler_of(tools.settings.labels, has_fear=bool(market.fear))
     known = tools.ledger.labeler_state(name)
     history = partial(days_of, index, fear if len(fear) else None)
     continued_from: str | None = None

@@ -11,11 +11,12 @@ from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.ledger import Ledger
 from daemon.adapters.versions import bars_of
 from daemon.configuration import settings_of_values
+from daemon.labelers import labeler_of
 from daemon.layout import Layout
 from daemon.markets import first_of, symbols_of_first
 from regime.errors import HistoryTooShortError
 from regime.features import compute_features
-from regime.labels import effective_fear, label_days, labeler_named
+from regime.labels import effective_fear, label_days
 from regime.types import Bars, FeatureTable, RegimeSeries
 from registry.readonly import open_read_only
 
@@ -82,6 +83,6 @@ def _market(name: str, market: MarketSettings, bars: Bars, own: Bars, settings: 
         bars=own,
         index=index,
         fear=effective_fear(index, fear),
-        labels=label_days(index, fear, labeler_named(settings.labels.labeler, has_fear=bool(market.fear))),
+        labels=label_days(index, fear, labeler_of(settings.labels, has_fear=bool(market.fear))),
         feature_threads=settings.features.threads,
     )

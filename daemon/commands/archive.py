@@ -21,11 +21,12 @@ from daemon.commands.writing import writing
 from daemon.errors import UsageError
 from daemon.formats.samples import SAMPLE_FIELDS, table_of_samples
 from daemon.keep_archive import PROGRESS
+from daemon.labelers import labeler_of
 from daemon.layout import layout_of
 from daemon.messages import EventDropDue
 from regime.event_capture import captured_events, market_days
 from regime.events import DYNAMIC, RARE_EVENTS, event_named
-from regime.labels import days_of, effective_fear, label_days, labeler_named
+from regime.labels import days_of, effective_fear, label_days
 from regime.targets import target_named
 from regime.types import Regime
 
@@ -108,7 +109,7 @@ def _of_files(options: argparse.Namespace) -> tuple[ArchiveFolder, Assignment]:
     settings = settings_of(layout_of(options))
     index = read_bars_file(options.index)
     given = read_bars_file(options.fear) if options.fear else None
-    labeler = labeler_named(settings.labels.labeler, has_fear=given is not None)
+    labeler = labeler_of(settings.labels, has_fear=given is not None)
     labels, fear = label_days(index, given, labeler), effective_fear(index, given)
     captured = captured_events(
         market_days(days_of(index, given), labels.regime, has_fear_index=given is not None),
@@ -342,7 +343,7 @@ def _archived(
         state, note = "refused", refused[0]
     elif manifest is not None:
         market = next(iter(settings.markets.values()))
-        labeler = labeler_named(settings.labels.labeler, has_fear=bool(market.fear)).version
+        labeler = labeler_of(settings.labels, has_fear=bool(market.fear)).version
         is_built = is_current(manifest, event, target_named(settings.training.target), labeler)
         state = "built" if is_built else "stale"
         note = "" if is_built else "its features, target, labeler or days are others now; it is built again"

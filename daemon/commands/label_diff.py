@@ -35,8 +35,9 @@ class _Side(NamedTuple):
 def diff(options: argparse.Namespace) -> int:
     """Print where two labelled histories of a market differ: counts by regimes, and the days."""
     layout = layout_of(options)
-    name, market = chosen_market(settings_of(layout), options.market)
-    labelers = labelers_of(market)
+    settings = settings_of(layout)
+    name, market = chosen_market(settings, options.market)
+    labelers = labelers_of(settings, market)
     with reading(layout) as ledger:
         in_force = labeler_in_force(ledger, name).labeler
         known = {labeler.version for labeler in labelers} | set(ledger.finals.labelers(name))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from daemon.adapters.ledger import Ledger
     from daemon.settings import MarketSettings
     from daemon.stored_label import StoredLabel
-    from regime.labels import Day, Explanation
+    from regime.labels import Day, Explanation, Labeler
 
 
 class _Stored(NamedTuple):
@@ -31,7 +31,8 @@ class _Stored(NamedTuple):
 def explain(options: argparse.Namespace) -> int:
     """Print what a day's label was made from, computed again from the stored bars up to that day."""
     layout = layout_of(options)
-    name, market = chosen_market(settings_of(layout), options.market)
+    settings = settings_of(layout)
+    name, market = chosen_market(settings, options.market)
     day = str(day_of(options.date))
     with reading(layout) as ledger:
         version = labeler_in_force(ledger, name).labeler
@@ -39,7 +40,8 @@ def explain(options: argparse.Namespace) -> int:
         data_version = ledger.data_version()
         days = stored_days(ledger, layout, market, data_version)
     at = [str(each.date) for each in days].index(day)
-    explanation = _explanation(_explaining(market, version), days[: at + 1])
+    labeler = _explaining(labelers_of(settings, market), version)
+    explanation = _explanation(labeler, days[: at + 1])
     facts = {
         "market": name,
         "labeler": version,
@@ -68,8 +70,8 @@ def _stored(ledger: Ledger, market: str, labeler: str, day: str) -> _Stored:
     )
 
 
-def _explaining(market: MarketSettings, version: str) -> ExplainingLabeler:
-    for labeler in labelers_of(market):
+def _explaining(labelers: Sequence[Labeler], version: str) -> ExplainingLabeler:
+    for labeler in labelers:
         if labeler.version == version and isinstance(labeler, ExplainingLabeler):
             return labeler
     raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.versions import bars_of
 from daemon.errors import UsageError
-from regime.labels import LABELERS, days_of, labeler_named
+from daemon.labelers import labeler_of
+from regime.labels import LABELERS, days_of
 from regime.types import Regime, RegimeSeries
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def chosen_market(settings: Settings, name: str | None) -> tuple[str, MarketSett
     return name, settings.markets[name]
 
 
-def labelers_of(market: MarketSettings) -> tuple[Labeler, ...]:
-    """Give every labeler that could label a market, as they are configured."""
-    return tuple(labeler_named(name, has_fear=bool(market.fear)) for name in LABELERS)
+def labelers_of(settings: Settings, market: MarketSettings) -> tuple[Labeler, ...]:
+    """Give every labeler that could label a market, with the constants of the settings."""
+    named = (replace(settings.labels, labeler=name) for name in LABELERS)
+    return tuple(labeler_of(labels, has_fear=bool(market.fear)) for labels in named)
 
 
 def labeler_in_force(ledger: Ledger, market: str) -> LabelerState:

@@ -49,7 +49,7 @@ REASON = arg("--reason", required=True, help="why; kept in the registry's histor
 FROM = arg("--from", dest="first", metavar="DATE", help="first day")
 TO = arg("--to", dest="end", metavar="DATE", help="last day")
 MARKET = arg("--market", help="default: the first of the configuration")
-LABELER = arg("--labeler", choices=("rules", "reference"), default="rules", help="default: rules")
+LABELER = arg("--labeler", choices=("rules", "reference", "jump"), default="rules", help="default: rules")
 
 DRY_RUN = arg("--dry-run", action="store_true", help="only say what would be done")
 

@@ -20,6 +20,8 @@ from regime.labels.fear import (
 )
 from regime.labels.final import LOCAL_HIGH_DAYS, final_regimes
 from regime.labels.flicker import FlickerBounds, flicker_bounds
+from regime.labels.jump import SP500_1999_2012, JumpLabeler, JumpParameters, JumpState
+from regime.labels.jump_fit import fit_jump
 from regime.labels.presets import LABELERS, labeler_named
 from regime.labels.protocol import Day, Labeler, State, StateInvalidError
 from regime.labels.reference import ReferenceConstants, ReferenceLabeler, ReferenceState
@@ -33,6 +35,7 @@ __all__ = [
     "LABELERS",
     "LOCAL_HIGH_DAYS",
     "PROXY_CLOSES_MIN",
+    "SP500_1999_2012",
     "Day",
     "DifferingSpan",
     "DropRule",
@@ -42,6 +45,9 @@ __all__ = [
     "FixedDrop",
     "FlickerBounds",
     "GaugeState",
+    "JumpLabeler",
+    "JumpParameters",
+    "JumpState",
     "LabelDifference",
     "Labeler",
     "Need",
@@ -65,6 +71,7 @@ __all__ = [
     "effective_fear",
     "fear_proxy",
     "final_regimes",
+    "fit_jump",
     "flicker_bounds",
     "label_days",
     "label_difference",

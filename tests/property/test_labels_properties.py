@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regime.labels import (
     LABELERS,
+    SP500_1999_2012,
     ExplainingLabeler,
+    JumpLabeler,
+    JumpParameters,
     Labeler,
     ProxyState,
     continue_labels,
@@ -20,6 +26,9 @@ from regime.labels import (
     labeler_named,
 )
 from regime.types import Bars, Regime, RegimeSeries
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DAYS = 620
 """More than the proxy's 505 closes, so that both its silence and its values are seen."""
@@ -54,6 +63,7 @@ def rows_of(labels: RegimeSeries) -> list[tuple[str, Regime, str, Regime | None]
 seeds = st.integers(0, 2**32 - 1)
 cuts = st.integers(1, DAYS - 1)
 names = st.sampled_from(LABELERS)
+names_by_fear = st.sampled_from(["rules", "reference"])
 
 
 def test_the_markets_of_these_tests_visit_every_regime() -> None:
@@ -157,7 +167,7 @@ def test_a_spell_ends_young_only_in_a_crash_or_a_rise_of_fear(seed: int) -> None
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
-@given(seed=seeds, name=names)
+@given(seed=seeds, name=names_by_fear)
 def test_a_day_is_unknown_exactly_where_its_fear_is(seed: int, name: str) -> None:
     index, fear = market_of(seed, DAYS)
     labels = label_days(index, fear, labeler_for(name, fear))
@@ -211,7 +221,7 @@ def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, 
 
 
 @settings(deadline=None, derandomize=True, max_examples=20)
-@given(seed=seeds, name=names, with_fear=st.booleans())
+@given(seed=seeds, name=st.sampled_from(["rules", "reference"]), with_fear=st.booleans())
 def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
     seed: int, name: str, *, with_fear: bool
 ) -> None:
@@ -228,3 +238,39 @@ def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
         assert all(need.ways or need.waits for need in explanation.others)
         assert label.regime not in {need.regime for need in explanation.others}
         assert len(explanation.others) >= 4
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(seed=seeds, with_fear=st.booleans())
+def test_the_jump_model_is_silent_for_sixty_returns_and_reads_no_fear(seed: int, *, with_fear: bool) -> None:
+    index, fear = market_of(seed, DAYS)
+    labels = label_days(index, fear if with_fear else None, JumpLabeler())
+    assert [regime is Regime.UNKNOWN for regime in labels.regime] == [day < 60 for day in range(DAYS)]
+    assert labels.regime == label_days(index, None, JumpLabeler()).regime
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(seed=seeds)
+def test_the_online_path_ends_where_the_cheapest_path_of_its_days_does(seed: int) -> None:
+    index, _ = market_of(seed, 130)
+    labeler = JumpLabeler(parameters=replace(SP500_1999_2012, penalty=5.0))
+    _, labels = labeler.run(labeler.start(), index.close.tolist(), [None] * 130)
+    last = cheapest_end(index.close, labeler.parameters)
+    assert labels[-1].regime is (Regime.HIGH_VOLATILITY if last else Regime.NORMAL)
+
+
+def cheapest_end(close: NDArray[np.float64], parameters: JumpParameters) -> int:
+    """Give the last state of the cheapest path, by frames and a table of costs that forgets nothing."""
+    returns = pd.Series(np.diff(np.log(close)))
+
+    squares = returns.clip(upper=0) ** 2
+    downside = {halflife: squares.ewm(halflife=halflife).mean() ** 0.5 for halflife in (10, 20, 60)}
+    ratios = [returns.ewm(halflife=halflife).mean() / downside[halflife] for halflife in (20, 60)]
+    rows = pd.concat([downside[10], *ratios], axis=1).to_numpy()[59:]
+    rows = ((rows - parameters.means) / parameters.scales).clip(-3, 3)
+    centres = np.array([parameters.calm, parameters.turbulent])
+    losses = 0.5 * ((rows[:, None, :] - centres) ** 2).sum(axis=2)
+    costs = losses[0]
+    for loss in losses[1:]:
+        costs = loss + np.minimum(costs, costs[::-1] + parameters.penalty)
+    return int(costs.argmin())

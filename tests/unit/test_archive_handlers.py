@@ -27,7 +27,14 @@ from daemon.layout import Layout
 from daemon.logs import catalogue
 from daemon.messages import ArchiveDue, BarsArrived, EventDropDue, FileArrived, Message
 from daemon.records import ChildEnd, ChildJob, Outcome
-from daemon.settings import ArchiveSettings, LabelsSettings, MarketSettings, Settings, TrainingSettings
+from daemon.settings import (
+    ArchiveSettings,
+    LabelsSettings,
+    MarketSettings,
+    RulesSettings,
+    Settings,
+    TrainingSettings,
+)
 from daemon.tools import Tools
 from regime.events import RARE_EVENTS
 from regime.types import Bars
@@ -214,6 +221,19 @@ def test_another_labeler_replays_the_capture(desk: Desk) -> None:
     assert before is not None
     assert after is not None
     assert (before.version[:6], after.version[:10]) == ("rules-", "reference-")
+    assert [id_ for id_, *_ in desk.captured()] == [ID]
+
+
+def test_another_constant_of_the_labeler_is_another_version_and_replays_the_capture(desk: Desk) -> None:
+    desk.deliver(*market(0, 399))
+    before = desk.tools.ledger.archive.progress("sim")
+    desk.configure(labels=LabelsSettings(rules=RulesSettings(crash_in=36.0)))
+    desk.deliver(*market(399, 400))
+    after = desk.tools.ledger.archive.progress("sim")
+    assert before is not None
+    assert after is not None
+    assert before.version[:14] == "rules-dde252e7"
+    assert after.version[:14] != before.version[:14]
     assert [id_ for id_, *_ in desk.captured()] == [ID]
 
 

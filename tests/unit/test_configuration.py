@@ -17,7 +17,9 @@ from daemon.markets import by_market
 from daemon.settings import (
     FeedSettings,
     IngestSettings,
+    LabelsSettings,
     MarketSettings,
+    RulesSettings,
     ScheduleSettings,
     Settings,
     WatchSettings,
@@ -81,6 +83,7 @@ def test_a_value_of_the_file_is_used_and_its_origin_known(tmp_path: Path) -> Non
         ("REGIMED_LOG__LEVEL", "error", "log.level", "error"),
         ("REGIMED_DAEMON__ATTEMPTS_MAX", "7", "daemon.attempts_max", 7),
         ("REGIMED_DAEMON__IDLE_WAIT_S", "0.5", "daemon.idle_wait_s", 0.5),
+        ("REGIMED_LABELS__RULES__CRASH_IN", "36", "labels.rules.crash_in", 36.0),
         ("REGIMED_GATE__AUTOMATIC", "false", "gate.automatic", False),
         ("REGIMED_MARKETS__US__INDEX", "^SPX", "markets.us.index", "^SPX"),
         (
@@ -178,6 +181,23 @@ colour = "red"
         (
             '[training]\nmodels = ["svm", "svm"]\nquorum = 1',
             'training.models = ["svm", "svm"]: name each model once',
+        ),
+        ("[labels]\nrules = 1", "labels.rules = 1: must be a table, written [labels.rules]"),
+        (
+            "[labels.rules]\ncrash_inn = 36",
+            "labels.rules.crash_inn: unknown setting (did you mean crash_in?)",
+        ),
+        ("[labels.rules]\nconfirm_days = 0", "labels.rules.confirm_days = 0: must be between 1 and 252"),
+        ("[labels.drop]\nreturn_max = 0.15", "labels.drop.return_max = 0.15: must be between -0.9 and -0.01"),
+        ("[labels.rules]\nlow_in = 17", "labels.rules.low_in = 17: must be at most low_out, 16"),
+        ("[labels.rules]\ncrash_out = 36", "labels.rules.crash_out = 36: must be at most crash_in, 35"),
+        (
+            "[labels.reference]\nlow_below = 26",
+            "labels.reference.low_below = 26: must be at most high_above, 25",
+        ),
+        (
+            "[labels.drop]\nwindow_days = 60",
+            "labels.drop.returns_min = 252: must be at most window_days, 60",
         ),
         ('[markets.us]\nindex = ""', 'markets.us.index = "": is empty or the fear index of a market'),
         ('[markets.us]\nindex = "^VIX"', 'markets.us.index = "^VIX": is empty or the fear index of a market'),
@@ -314,5 +334,6 @@ def test_a_rendered_file_of_changed_settings_reads_back_to_them(tmp_path: Path) 
         },
         watch=WatchSettings(archive=("/data/a b", 'quo"te', "\U0001f4c8")),
         ingest=IngestSettings(symbols={"^SPX": "^GSPC"}),
+        labels=LabelsSettings(labeler="reference", rules=RulesSettings(crash_in=36.5, confirm_days=2)),
     )
     assert read(tmp_path, render_configuration(changed)).settings == changed

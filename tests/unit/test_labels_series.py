@@ -97,7 +97,7 @@ def test_the_rules_are_calmer_than_the_reference(index: Bars, fear: Bars) -> Non
         )
         for name in LABELERS
     }
-    assert changes == {"rules": 35, "reference": 135}
+    assert changes == {"rules": 35, "reference": 135, "jump": 6}
 
 
 def test_a_day_without_fear_is_loudly_unknown(index: Bars) -> None:
