@@ -42,7 +42,7 @@ def explain_rules(
             **({} if crash.fear_at_recovery is None else {"fear_at_recovery": crash.fear_at_recovery}),
         },
         others=tuple(
-            _need(constants, after, regime, day, gauge) for regime in REGIMES if regime is not after.regime
+            _need(constants, after, regime, day, gauge) for regime in REGIMES if regime is not label.regime
         ),
     )  # fmt: skip
 
@@ -77,6 +77,8 @@ def _bands(constants: RulesConstants, state: RulesState) -> dict[str, float]:
 
 
 def _need(constants: RulesConstants, state: RulesState, regime: Regime, day: Day, gauge: DropGauge) -> Need:
+    if regime is state.regime:
+        return Need(regime=regime, ways=("fear known again that asks for no other regime",), waits="at once")
     if regime is Regime.CRASH:
         return Need(regime=regime, ways=_ways_to_crash(constants, state, day, gauge), waits="at once")
     waits = _waits(constants, state, regime)

@@ -74,7 +74,14 @@ def now_fear(fear: float | None) -> str:
 
 
 def ways_to_drop(gauge: DropGauge) -> tuple[str, ...]:
-    """Give the ten-day return that is a crash, or nothing while there is no drop rule."""
+    """Give the ten-day return that is a crash, or nothing while there is no drop rule.
+
+    >>> from regime.labels.drop import DropGauge, FixedDrop, GaugeState
+    >>> gauge = DropGauge(FixedDrop(), GaugeState(closes=(100.0,) * 10))
+    >>> gauge.observe(95.0)
+    >>> ways_to_drop(gauge)
+    ('10-day return at or below -15.00% (now -5.00%)',)
+    """
     if not gauge.is_known:
         return ()
     return (f"10-day return at or below {gauge.threshold:.2%} (now {gauge.ten_day_return:.2%})",)

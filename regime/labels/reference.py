@@ -97,7 +97,15 @@ class ReferenceLabeler:
         return after, label
 
     def explain(self, state: State, day: Day) -> Explanation:
-        """Explain the label of a day, given the state before it; changes nothing."""
+        """Explain the label of a day, given the state before it; changes nothing.
+
+        >>> import numpy as np
+        >>> from regime.labels.protocol import Day
+        >>> labeler = ReferenceLabeler()
+        >>> day = Day(date=np.datetime64("2017-11-03"), close=2587.84, fear=18.0)
+        >>> labeler.explain(labeler.start(), day).bands["low"]
+        15.0
+        """
         after, label = self.step(state, day)
         gauge = DropGauge(self.constants.drop, _own(state).gauge)
         gauge.observe(day.close)

@@ -162,7 +162,15 @@ class RulesLabeler:
         return after, label
 
     def explain(self, state: State, day: Day) -> Explanation:
-        """Explain the label of a day, given the state before it; changes nothing."""
+        """Explain the label of a day, given the state before it; changes nothing.
+
+        >>> import numpy as np
+        >>> from regime.labels.protocol import Day
+        >>> labeler = RulesLabeler()
+        >>> day = Day(date=np.datetime64("2017-11-03"), close=2587.84, fear=18.0)
+        >>> labeler.explain(labeler.start(), day).bands["high"]
+        25.0
+        """
         before = _own(state)
         after, label = self.step(before, day)
         gauge = DropGauge(self.constants.drop, before.gauge)

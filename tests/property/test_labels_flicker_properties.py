@@ -26,7 +26,7 @@ held_days = st.lists(
     min_size=5,
     max_size=40,
 ).map(lambda runs: [(move, fear) for move, fear, days in runs for _ in range(days)])
-constants = st.builds(RulesConstants, dwell_days=st.integers(0, 8), confirm_days=st.integers(1, 6))
+constants = st.builds(RulesConstants, dwell_days=st.integers(0, 8), confirm_days=st.integers(0, 6))
 
 
 def switches(days: list[tuple[float, int]], numbers: RulesConstants) -> list[tuple[int, Regime, Regime]]:

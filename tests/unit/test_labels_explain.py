@@ -108,7 +108,9 @@ def test_the_day_on_which_a_regime_is_entered_says_so() -> None:
 def test_a_day_without_fear_has_no_rule_and_still_says_what_is_needed() -> None:
     explanation = explained([*CALM, (99.0, None)])
     assert (explanation.fired, explanation.label.regime) == ("unknown", Regime.UNKNOWN)
-    assert needs(explanation)["crash"].startswith("fear above 35 (now unknown)")
+    said = needs(explanation)
+    assert said["crash"].startswith("fear above 35 (now unknown)")
+    assert said["normal"] == "fear known again that asks for no other regime; at once"
 
 
 def test_a_short_history_has_no_drop_to_speak_of() -> None:
