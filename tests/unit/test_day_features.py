@@ -239,3 +239,14 @@ def test_another_market_in_the_configuration_is_computed_anew(desk: Desk, market
     at = [stored.symbols.index(symbol) for symbol in own.symbols()]
     momentum = [feature.name for feature in CATALOGUE].index("momentum_20")
     np.testing.assert_array_equal(values_of(stored)[at, momentum], truth(own, days[-1])[:, momentum])
+
+
+def test_a_symbol_that_another_market_claims_meanwhile_is_computed_no_more(desk: Desk, market: Bars) -> None:
+    days = days_of(market)
+    desk.take(market.take(market.date < np.datetime64(days[-1])))
+    assert "S001" in desk.stored(days[-2]).symbols
+    markets = dict(desk.tools.settings.markets)
+    markets["other"] = replace(markets["other"], symbols=("S001",))
+    desk.tools = replace(desk.tools, settings=replace(desk.tools.settings, markets=markets))
+    desk.take(market.take(market.date == np.datetime64(days[-1])))
+    assert "S001" not in desk.stored(days[-1]).symbols

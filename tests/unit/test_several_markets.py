@@ -16,7 +16,9 @@ from daemon.adapters.calendar import SessionTables
 from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import ManualClock
 from daemon.adapters.journal import Journal, Pending
+from daemon.adapters.ledger import InForce
 from daemon.adapters.quarantine import Quarantine
+from daemon.commands.status import _facts
 from daemon.formats import write_csv
 from daemon.handlers import COMPLETIONS, HANDLERS
 from daemon.layout import Layout
@@ -24,6 +26,7 @@ from daemon.logs import catalogue
 from daemon.messages import BarsArrived, FeaturesDue, FeedPollDue, FileArrived
 from daemon.records import ChildEnd, LabelsStored, Outcome
 from daemon.settings import ArchiveSettings, FeedSettings, MarketSettings, Settings
+from daemon.status import _regimes
 from daemon.tools import Tools
 from regime.types import Bars
 from registry.store import Registry
@@ -249,3 +252,20 @@ def test_a_feed_is_stale_by_the_calendar_of_its_symbols_market(desk: Desk) -> No
 
     assert polled("^SIM") == ["feed.polled"]
     assert polled("BTC-USD") == ["feed.polled", "feed.stale"]
+
+
+def test_status_counts_the_symbols_of_each_market(desk: Desk) -> None:
+    stock_days, coin_days = weekdays("2024-03-01", 30), every_day("2024-03-03", 20)
+    stocks = [calm(symbol, stock_days) for symbol in ("^SIM", "^SIMVIX", "S001")]
+    desk.deliver(*stocks, calm("BTC-USD", coin_days), calm("ETH-USD", coin_days))
+    markets = {name: (m.index, m.fear, list(m.symbols)) for name, m in desk.tools.settings.markets.items()}
+    in_force = InForce(markets=list(markets), feeds=[], next_run=None, claims=markets)
+    regimes = _regimes(desk.tools.ledger, InForce.of_json(in_force.to_json()))
+    assert {name: facts["symbols"] for name, facts in regimes.items()} == {"stocks": 3, "coins": 2}
+    before = _regimes(desk.tools.ledger, in_force._replace(claims=None))
+    assert {name: facts["symbols"] for name, facts in before.items()} == {"stocks": None, "coins": None}
+
+
+def test_a_long_name_of_a_market_stands_apart_from_its_regime() -> None:
+    assert list(_facts("regime emerging_markets", ["crash"])) == ["  regime emerging_markets  crash"]
+    assert list(_facts("regime us", ["crash"])) == ["  regime us   crash"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from daemon.commands.timeline import timeline
+from daemon.commands.labels import labels as show_labels
+from daemon.commands.timeline import colour_is_wanted, timeline, width_of_output
+from daemon.errors import UsageError
 from regime.types import Regime, RegimeSeries
 
 if TYPE_CHECKING:
@@ -123,3 +127,16 @@ def test_colours_change_nothing_but_the_background_of_letters() -> None:
     assert f"\x1b[48;5;166;38;5;16m{'C' * 17}\x1b[0m" in painted
     assert "mN\x1b" not in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == "\n".join(lines_of(LONG))
+
+
+def test_a_timeline_is_for_people_and_not_for_machines() -> None:
+    asked = argparse.Namespace(timeline=True, json=True, plot=None)
+    with pytest.raises(UsageError, match="--timeline is for people"):
+        show_labels(asked)
+
+
+def test_output_that_is_no_terminal_has_no_colour_and_room_for_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert (colour_is_wanted(), width_of_output()) == (False, 79)
