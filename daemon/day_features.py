@@ -10,7 +10,7 @@ import numpy as np
 from daemon.errors import DaemonError
 from daemon.markets import first_of, symbols_of_first
 from daemon.records import DayFeatures, Event, FeaturesStored, Outcome
-from regime.errors import HistoryTooShortError, RegimeError
+from regime.errors import BarsInvalidError, HistoryTooShortError, RegimeError
 from regime.features.state import KEPT, LOOK_BACK, FeatureState
 from regime.labels import effective_fear
 from regime.types import Bars
@@ -31,7 +31,10 @@ def refresh_features(message: FeaturesDue, tools: Tools) -> Outcome:
     if message.data_version != tools.ledger.data_version():
         return Outcome()
     news = tools.ledger.bars.deltas(after=tools.ledger.features.data_version(), through=message.data_version)
-    state = _state_at(message.data_version, tools)
+    try:
+        state = _state_at(message.data_version, tools)
+    except BarsInvalidError:
+        return Outcome()  # the market was refused when its bars were labelled, which said why
     if state is None or not news:
         return Outcome()
     kept_since = state.days()[-settings.keep_days :][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.records import Event
-from regime.labels import PROXY_CLOSES_MIN, ReferenceLabeler, RulesLabeler
+from regime.labels import PROXY_CLOSES_MIN, JumpLabeler, ReferenceLabeler, RulesLabeler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DROP_RULE = "drop rule"
 PROXY = "fear by proxy"
+JUMP_MODEL = "jump model"
 
 
 def lacking(labeler: Labeler, *, sessions: int, has_fear: bool) -> dict[str, int]:
@@ -24,11 +25,15 @@ def lacking(labeler: Labeler, *, sessions: int, has_fear: bool) -> dict[str, int
 
     >>> lacking(RulesLabeler(), sessions=4, has_fear=True)
     {'drop rule': 11}
+    >>> lacking(JumpLabeler(), sessions=4, has_fear=False)
+    {'jump model': 61}
     """
     found: dict[str, int] = {}
-    if isinstance(labeler, RulesLabeler | ReferenceLabeler):
+    if isinstance(labeler, JumpLabeler):
+        found[JUMP_MODEL] = labeler.parameters.warm_up_returns + 1
+    elif isinstance(labeler, RulesLabeler | ReferenceLabeler):
         found[DROP_RULE] = labeler.constants.drop.closes_min
-    if not has_fear:
+    if not has_fear and not isinstance(labeler, JumpLabeler):
         found[PROXY] = PROXY_CLOSES_MIN
     return {what: needed for what, needed in found.items() if sessions < needed}
 

@@ -132,7 +132,9 @@ def _print(name: str, stored: _Stored, explanation: Explanation, day: Day, marke
     if explanation.ten_day_return is not None and explanation.drop_threshold is not None:
         threshold = f"a drop at {explanation.drop_threshold:.2%}"
         print(f"  10-day return {explanation.ten_day_return:.2%} ({threshold})")
-    print("  bands         " + ", ".join(f"{edge} {value:g}" for edge, value in explanation.bands.items()))
+    if explanation.bands:
+        bands = ", ".join(f"{edge} {value:g}" for edge, value in explanation.bands.items())
+        print(f"  bands         {bands}")
     if explanation.dwell_days is not None:
         print(f"  in regime     {explanation.age_days} sessions since entry, dwell {explanation.dwell_days}")
         pending = f"{explanation.label.pending} asked for on " if explanation.label.pending else ""

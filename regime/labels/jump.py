@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from math import inf, log, sqrt
 from typing import TYPE_CHECKING, Final, Self
 
+from regime.labels.explanation import Explanation, Need
 from regime.labels.protocol import StateInvalidError
 from regime.labels.saving import json_of, reading_state, version_of
-from regime.types import DayLabel, Regime
+from regime.types import REGIMES, DayLabel, Regime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,6 +175,26 @@ class JumpLabeler:
         after, (label,) = self.run(state, (day.close,), (day.fear,))
         return after, label
 
+    def explain(self, state: State, day: Day) -> Explanation:
+        """Explain the label of a day, given the state before it; changes nothing."""
+        after, label = self.step(state, day)
+        assert isinstance(state, JumpState)  # noqa: S101 - else the step has refused it
+        return Explanation(
+            label=label,
+            fired=_fired(state.costs, after.costs),
+            ten_day_return=None,
+            drop_threshold=None,
+            bands={},
+            age_days=None,
+            dwell_days=None,
+            pending_days=0,
+            confirm_days=None,
+            crash=None,
+            others=tuple(
+                _need(regime, after, self.parameters) for regime in REGIMES if regime is not label.regime
+            ),
+        )
+
     def run(
         self, state: State, closes: Sequence[float], fears: Sequence[float | None]
     ) -> tuple[JumpState, tuple[DayLabel, ...]]:
@@ -317,6 +338,25 @@ def _next_costs(
     )
     least = min(calm, turbulent)
     return calm - least, turbulent - least
+
+
+def _fired(before: tuple[float, float] | None, after: tuple[float, float] | None) -> str:
+    if after is None:
+        return "unknown"
+    is_same = before is not None and (before[0] <= before[1]) == (after[0] <= after[1])
+    return "holds" if is_same else "entered"
+
+
+def _need(regime: Regime, state: JumpState, parameters: JumpParameters) -> Need:
+    """Say what would have to happen for another regime."""
+    if regime not in {CALM_REGIME, TURBULENT_REGIME}:
+        return Need(regime=regime, ways=(), waits="the jump model has two states and never says it")
+    if state.costs is None:
+        waits = f"{parameters.warm_up_returns} returns are needed, there are {state.returns}"
+        return Need(regime=regime, ways=(), waits=waits)
+    more = state.costs[0] if regime is CALM_REGIME else state.costs[1]
+    way = f"days nearer to its centre, by {more:.2f} in all, of {parameters.penalty:g} that a jump costs"
+    return Need(regime=regime, ways=(way,))
 
 
 def _label(costs: tuple[float, float], today: tuple[float, float], penalty: float) -> DayLabel:

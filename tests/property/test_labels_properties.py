@@ -221,7 +221,7 @@ def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, 
 
 
 @settings(deadline=None, derandomize=True, max_examples=20)
-@given(seed=seeds, name=st.sampled_from(["rules", "reference"]), with_fear=st.booleans())
+@given(seed=seeds, name=names, with_fear=st.booleans())
 def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
     seed: int, name: str, *, with_fear: bool
 ) -> None:

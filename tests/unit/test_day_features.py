@@ -250,3 +250,9 @@ def test_a_symbol_that_another_market_claims_meanwhile_is_computed_no_more(desk:
     desk.tools = replace(desk.tools, settings=replace(desk.tools.settings, markets=markets))
     desk.take(market.take(market.date == np.datetime64(days[-1])))
     assert "S001" not in desk.stored(days[-1]).symbols
+
+
+def test_a_market_that_is_refused_has_no_features_and_no_fault(desk: Desk, market: Bars) -> None:
+    fear = market.of_symbol(FEAR)
+    fractions = replace(fear, close=fear.close / 100)
+    assert desk.take(Bars.concat([market, fractions])) == Outcome()

@@ -19,6 +19,7 @@ from arch.data import sp500
 from regime.errors import HistoryTooShortError
 from regime.labels import (
     SP500_1999_2012,
+    Day,
     JumpLabeler,
     JumpParameters,
     JumpState,
@@ -154,3 +155,23 @@ def test_too_few_closes_and_closes_that_never_vary_have_no_fit() -> None:
         fit_jump([100.0 + day % 7 for day in range(500)], np.random.default_rng(0))
     with pytest.raises(HistoryTooShortError, match="never vary"):
         fit_jump([100.0] * 600, np.random.default_rng(0))
+
+
+def test_an_explanation_says_what_the_other_state_would_cost() -> None:
+    labeler = JumpLabeler()
+    closes = [100.0 + day % 3 for day in range(70)]
+    state, _ = labeler.run(labeler.start(), closes, [None] * 70)
+    day = Day(date=np.datetime64("2024-01-02"), close=101.0, fear=None)
+    explanation = labeler.explain(state, day)
+    assert (explanation.fired, explanation.label.regime) == ("holds", Regime.HIGH_VOLATILITY)
+    ways = {need.regime: need.sentence for need in explanation.others}
+    assert ways[Regime.CRASH] == "the jump model has two states and never says it"
+    assert ways[Regime.NORMAL].endswith("of 50 that a jump costs")
+
+
+def test_before_its_first_label_the_explanation_counts_returns() -> None:
+    labeler = JumpLabeler()
+    day = Day(date=np.datetime64("2024-01-02"), close=101.0, fear=None)
+    explanation = labeler.explain(labeler.start(), day)
+    assert explanation.fired == "unknown"
+    assert explanation.others[-2].sentence == "60 returns are needed, there are 0"
