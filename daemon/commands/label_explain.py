@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from daemon.commands.context import print_json, reading, settings_of
@@ -87,6 +90,13 @@ def _explanation(labeler: ExplainingLabeler, days: Sequence[Day]) -> Explanation
     return labeler.explain(state, last)
 
 
+def _wrapped(line: str) -> str:
+    """Give a line as a terminal shows it whole; whoever reads a pipe gets it in one piece."""
+    if not sys.stdout.isatty():
+        return line
+    return textwrap.fill(line, os.get_terminal_size().columns, subsequent_indent="    ")
+
+
 def _source(day: Day, market: MarketSettings) -> str:
     return day.fear_note or f"close of {market.fear}"
 
@@ -144,7 +154,7 @@ def _print(name: str, stored: _Stored, explanation: Explanation, day: Day, marke
             "  crash         " + ", ".join(f"{what} {value:g}" for what, value in explanation.crash.items())
         )
     for need in explanation.others:
-        print(f"  {need.regime}: {need.sentence}")
+        print(_wrapped(f"  {need.regime}: {need.sentence}"))
     for revision in stored.revisions:
         change = f"{revision.was} -> {revision.became or 'open'}"
         print(f"  revised       {revision.at}: {revision.kind} {change}, {revision.cause}")
