@@ -40,6 +40,14 @@ class Parser(argparse.ArgumentParser):
         """Tell whether it has an option of this name."""
         return option in self._option_string_actions
 
+    def stray_of(self, options: argparse.Namespace, above: Parser) -> str | None:
+        """Give an option that was given to the command above and means nothing to this one."""
+        for action in above._actions:
+            is_given = getattr(options, action.dest, action.default) != action.default
+            if action.option_strings and is_given and not self.knows(action.option_strings[0]):
+                return action.option_strings[0]
+        return None
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with exit code 2."""
         import difflib  # noqa: PLC0415 - only on failure
@@ -101,7 +109,7 @@ def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
             is_above = above is not None and above.knows(argument.names[0])
             kept = {"default": argparse.SUPPRESS} if is_above else {}
             leaf.add_argument(*argument.names, **{**argument.options, **kept})
-        leaf.set_defaults(target=command.target, parser=leaf)
+        leaf.set_defaults(target=command.target, parser=leaf, above=above)
         leaves.setdefault(" ".join(command.words), leaf)
     return parser
 
@@ -144,6 +152,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
+    stray = options.parser.stray_of(options, options.above) if options.above else None
+    if stray:
+        options.parser.refuse(stray)
     module, _, function = options.target.partition(":")
     try:
         return int(getattr(import_module(module), function)(options))

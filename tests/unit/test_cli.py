@@ -135,6 +135,8 @@ def test_a_command_with_others_below_it_needs_none_of_them() -> None:
         (["labels", "--markt=us"], "there is no option --markt here; did you mean --market?"),
         (["--verion"], "there is no option --verion here; did you mean --version?"),
         (["status", "now"], "'now' is one argument too many"),
+        (["labels", "--plot", "x.png", "explain", "2020-03-16"], "there is no option --plot here"),
+        (["labels", "--timeline", "facts"], "there is no option --timeline here"),
         (["train"], "the following arguments are required: --now"),
         (["models"], "the following arguments are required: COMMAND"),
         (["runs", "show"], "the following arguments are required: RUN"),
