@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from daemon.formats.parquet import table_of_parquet
 from regime.models.ensemble import MeanEnsemble
 from regime.scorecard import REGIME_PRIOR
 
@@ -60,7 +61,7 @@ def evidence_bytes(predictions: Predictions) -> bytes:
 
 def evidence_of_bytes(content: bytes) -> dict[str, NDArray[np.generic]]:
     """Give the columns of stored evidence."""
-    table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    table = table_of_parquet(content)
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     for name in ("symbol", "regime", "fold"):
         columns[name] = columns[name].astype(str)

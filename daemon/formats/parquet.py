@@ -76,6 +76,21 @@ def write_parquet(bars: Bars, path: Path) -> None:
     path.write_bytes(parquet_bytes(bars))
 
 
+def table_of_parquet(content: bytes) -> pa.Table:
+    """Give the table of a parquet file that this program wrote, read by the calling thread alone.
+
+    ``pq.read_table`` leaves a worker behind that still holds ``content``; a process that ends at that moment
+    is aborted instead of giving its exit code (apache/arrow#33975).
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError
+        If the file is damaged.
+    """
+    with pq.ParquetFile(pa.BufferReader(content), **_OPENING) as file:
+        return file.read(use_threads=False)
+
+
 def read_part(path: Path) -> Bars:
     """Read back what `parquet_bytes` gave, to the bit; symbols are neither renamed nor checked.
 

@@ -19,6 +19,7 @@ from daemon.formats.arrow import (
     arrow_of_int8s,
     arrow_of_texts,
 )
+from daemon.formats.parquet import table_of_parquet
 
 if TYPE_CHECKING:
     from regime.event_samples import EventSamples
@@ -78,7 +79,7 @@ def table_of_samples(content: bytes) -> pa.Table:
         If they are no samples: undecodable, or with other columns before the features.
     """
     try:
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = table_of_parquet(content)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it cannot be decoded ({str(error)[:200]})") from error
     if tuple(table.column_names[: len(SAMPLE_FIELDS)]) != SAMPLE_FIELDS:

@@ -62,6 +62,22 @@ def test_equal_bars_give_equal_bytes() -> None:
     assert parquet_bytes(BARS) == parquet_bytes(Bars.concat([BARS, SPY]))
 
 
+def test_reading_starts_no_thread_that_could_abort_the_exit_of_a_command(tmp_path: Path) -> None:
+    write_parquet(BARS, tmp_path / "part")
+    script = """
+import os, sys
+from pathlib import Path
+from daemon.formats.parquet import table_of_parquet
+content = Path(sys.argv[1]).read_bytes()
+before = os.listdir("/proc/self/task")
+rows = table_of_parquet(content).num_rows
+print(rows, sorted(os.listdir("/proc/self/task")) == sorted(before))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "part")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == f"{len(BARS)} True\n"
+
+
 def test_pages_carry_checksums_so_that_damage_is_seen() -> None:
     data = bytearray(parquet_bytes(BARS))
     closes = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(5)
