@@ -8,7 +8,6 @@ day and earlier ones, so the episodes of a history's first days are those that i
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import date
@@ -173,10 +172,7 @@ class CaptureState:
         StateInvalidError
             If the text is not a state of capture.
         """
-        with reading_state(KIND):
-            fields = json.loads(text)
-            if fields.pop("kind") != KIND:
-                raise ValueError("it is another kind of state")
+        with reading_state(KIND, text) as fields:
             return cls(
                 crashes=tuple(mark == "1" for mark in fields.pop("crashes")),
                 run=_restored(fields.pop("run")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from math import log
@@ -77,10 +76,7 @@ class ProxyState:
         StateInvalidError
             If the text is not a state of the proxy.
         """
-        with reading_state(KIND):
-            fields = json.loads(text)
-            if fields.pop("kind") != KIND:
-                raise ValueError("it is another kind of state")
+        with reading_state(KIND, text) as fields:
             return cls(ordered_variances=tuple(fields.pop("ordered_variances")), **fields)
 
 

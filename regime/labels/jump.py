@@ -9,7 +9,6 @@ those of Shu, Yu and Mulvey (2024, "Downside risk reduction using regime-switchi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from math import inf, log, sqrt
 from typing import TYPE_CHECKING, Final, Self
@@ -74,10 +73,7 @@ class JumpParameters:
         StateInvalidError
             If the text is nothing of that kind.
         """
-        with reading_state(PARAMETERS):
-            fields = json.loads(text)
-            if fields.pop("kind") != PARAMETERS:
-                raise ValueError("it is another kind of text")
+        with reading_state(PARAMETERS, text) as fields:
             return cls(
                 means=tuple(fields.pop("means")),
                 scales=tuple(fields.pop("scales")),
@@ -124,10 +120,7 @@ class JumpState:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Give the state that ``to_json`` wrote."""
-        with reading_state(NAME):
-            fields = json.loads(text)
-            if fields.pop("kind") != NAME:
-                raise ValueError("it is the state of another labeler")
+        with reading_state(NAME, text) as fields:
             costs = fields.pop("costs")
             return cls(
                 weights=tuple(fields.pop("weights")),

@@ -5,7 +5,6 @@ It is kept as the yardstick. On the S&P 500 it changes its mind about 27 times a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -49,10 +48,7 @@ class ReferenceState:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Give the state that ``to_json`` wrote."""
-        with reading_state(NAME):
-            fields = json.loads(text)
-            if fields.pop("kind") != NAME:
-                raise ValueError("it is the state of another labeler")
+        with reading_state(NAME, text) as fields:
             gauge = fields.pop("gauge")
             return cls(gauge=GaugeState(**{**gauge, "closes": tuple(gauge["closes"])}), **fields)
 

@@ -7,7 +7,6 @@ bands of ``reference``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -100,10 +99,7 @@ class RulesState:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Give the state that ``to_json`` wrote."""
-        with reading_state(NAME):
-            fields = json.loads(text)
-            if fields.pop("kind") != NAME:
-                raise ValueError("it is the state of another labeler")
+        with reading_state(NAME, text) as fields:
             gauge, crash, pending = fields.pop("gauge"), fields.pop("crash"), fields.pop("pending")
             return cls(
                 regime=Regime(fields.pop("regime")),

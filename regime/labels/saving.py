@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regime.labels.protocol import StateInvalidError
 
@@ -33,11 +33,18 @@ def json_of(kind: str, state: DataclassInstance) -> str:
 
 
 @contextmanager
-def reading_state(kind: str) -> Iterator[None]:
-    """Turn whatever goes wrong while a saved state is read into ``StateInvalidError``."""
+def reading_state(kind: str, text: str) -> Iterator[dict[str, Any]]:
+    """Give the fields that `json_of` wrote; whatever goes wrong as they are read is ``StateInvalidError``."""
     try:
-        yield
+        yield _fields_of(kind, text)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateInvalidError(
             f"the saved state of {kind!r} cannot be read ({error}); label from the first day again"
         ) from error
+
+
+def _fields_of(kind: str, text: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(text)
+    if fields.pop("kind") != kind:
+        raise ValueError("it is of another labeler or of another kind")
+    return fields

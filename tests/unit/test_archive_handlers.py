@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,21 +11,12 @@ import numpy as np
 import pytest
 
 from daemon.adapters.archive import ArchiveFolder
-from daemon.adapters.bar_store import MemoryBarStore
-from daemon.adapters.calendar import SessionTables
-from daemon.adapters.child import SubprocessChildren
-from daemon.adapters.clock import ManualClock
-from daemon.adapters.journal import Journal, Pending
-from daemon.adapters.quarantine import Quarantine
 from daemon.capture import archive_recipe, archived_events
 from daemon.children.archive import EventOutcome
 from daemon.errors import ChildFailedError
-from daemon.formats import write_csv
-from daemon.handlers import COMPLETIONS, HANDLERS
-from daemon.layout import Layout
-from daemon.logs import catalogue
-from daemon.messages import ArchiveDue, BarsArrived, EventDropDue, FileArrived, Message
-from daemon.records import ChildEnd, ChildJob, Outcome
+from daemon.handlers import COMPLETIONS
+from daemon.messages import ArchiveDue, EventDropDue
+from daemon.records import ChildEnd, Outcome
 from daemon.settings import (
     ArchiveSettings,
     LabelsSettings,
@@ -35,10 +25,9 @@ from daemon.settings import (
     Settings,
     TrainingSettings,
 )
-from daemon.tools import Tools
 from regime.events import RARE_EVENTS
 from regime.types import Bars
-from registry.store import Registry
+from tests.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,63 +39,13 @@ LATER = np.busday_offset("2010-05-21", np.arange(400), roll="forward")
 """Four hundred sessions whose hot ones are those of July 2011."""
 
 
-class Desk:
-    """The tools of the handlers, and a journal that their outcomes go into."""
+class EventDesk(Desk):
+    """A desk of one market, with what was captured in it."""
 
     def __init__(self, root: Path) -> None:
-        layout = Layout(root)
-        layout.create()
-        self.clock = ManualClock(datetime(2024, 3, 1, 12, tzinfo=UTC))
-        self.journal = Journal(":memory:")
-        children = SubprocessChildren(self.clock)
         market = MarketSettings(index="^SIM", fear="^SIMVIX", calendar="weekdays")
-        self.tools = Tools(
-            settings=replace(Settings(), markets={"sim": market}),
-            layout=layout,
-            clock=self.clock,
-            ledger=self.journal.ledger,
-            bars=MemoryBarStore(),
-            calendar=SessionTables(layout.sessions, children, self.clock),
-            children=children,
-            quarantine=Quarantine(layout.quarantine),
-            registry=Registry.open(layout.registry),
-        )
-
-    def configure(self, **parts: Any) -> None:
-        self.tools = replace(self.tools, settings=replace(self.tools.settings, **parts))
-
-    def do(self, message: Message) -> Outcome:
-        outcome = HANDLERS[type(message)](message, self.tools)
-        assert isinstance(outcome, Outcome)
-        return self.apply(message, outcome)
-
-    def start(self, message: Message) -> ChildJob:
-        job = HANDLERS[type(message)](message, self.tools)
-        assert isinstance(job, ChildJob)
-        return job
-
-    def complete(self, message: Message, end: ChildEnd) -> Outcome:
-        return self.apply(message, COMPLETIONS[type(message)](message, end, self.tools))
-
-    def apply(self, message: Message, outcome: Outcome) -> Outcome:
-        for event in outcome.events:
-            assert set(event.fields) == set(catalogue()[event.name].fields), event.name
-        self.journal.append([message], now=self.clock.now())
-        found = self.journal._connection.execute("SELECT id FROM messages WHERE key = ?", (message.key,))
-        pending = Pending(id=found.fetchone()[0], message=message, attempts=0)
-        self.journal.finish(pending, outcome, now=self.clock.now())
-        return outcome
-
-    def deliver(self, *bars: Bars) -> Outcome:
-        """Let bars arrive as one file, and give what relabelling makes of them."""
-        path = self.tools.layout.root / "written.csv"
-        write_csv(Bars.concat(bars), path)
-        content = path.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        (self.tools.layout.files / sha256).write_bytes(content)
-        file = FileArrived(sha256=sha256, name="bars.csv", size_bytes=len(content))
-        (arrived,) = [one for one in self.do(file).follow_ups if isinstance(one, BarsArrived)]
-        return self.do(arrived)
+        settings = replace(Settings(), markets={"sim": market})
+        super().__init__(root, settings, datetime(2024, 3, 1, 12, tzinfo=UTC))
 
     def captured(self) -> list[tuple[str, str, str, str | None, tuple[str, ...]]]:
         return [
@@ -120,8 +59,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[EventDesk]:
+    made = EventDesk(tmp_path)
     with closing(made.journal), made.tools.registry:
         yield made
 
@@ -152,7 +91,7 @@ CLOSED = LAST_HOT + 20
 ID = "dynamic_2011_03_04"
 
 
-def test_an_event_is_opened_extended_and_closed_as_days_arrive(desk: Desk) -> None:
+def test_an_event_is_opened_extended_and_closed_as_days_arrive(desk: EventDesk) -> None:
     desk.deliver(*market(0, OPENED))
     assert desk.captured() == []
     told = {at: names(desk.deliver(*market(at, at + 1))) for at in range(OPENED, CLOSED + 3)}
@@ -166,11 +105,11 @@ def test_an_event_is_opened_extended_and_closed_as_days_arrive(desk: Desk) -> No
     assert desk.archived() == [ID]
 
 
-def test_days_one_by_one_are_captured_as_the_whole_history(desk: Desk, tmp_path: Path) -> None:
+def test_days_one_by_one_are_captured_as_the_whole_history(desk: EventDesk, tmp_path: Path) -> None:
     desk.deliver(*market(0, 290))
     for at in range(290, 340):
         desk.deliver(*market(at, at + 1))
-    other = Desk(tmp_path / "other")
+    other = EventDesk(tmp_path / "other")
     with closing(other.journal), other.tools.registry:
         other.deliver(*market(0, 340))
         assert other.captured() == desk.captured()
@@ -178,14 +117,14 @@ def test_days_one_by_one_are_captured_as_the_whole_history(desk: Desk, tmp_path:
         assert progress == same
 
 
-def test_the_archive_is_due_when_an_event_is_closed_and_not_while_it_is_open(desk: Desk) -> None:
+def test_the_archive_is_due_when_an_event_is_closed_and_not_while_it_is_open(desk: EventDesk) -> None:
     outcome = desk.deliver(*market(0, CLOSED))
     assert due(outcome) == []
     assert desk.archived() == []
     assert due(desk.deliver(*market(CLOSED, CLOSED + 1))) == [ArchiveDue(data_version=2)]
 
 
-def test_an_episode_of_a_known_event_is_found_and_named_as_the_same(desk: Desk) -> None:
+def test_an_episode_of_a_known_event_is_found_and_named_as_the_same(desk: EventDesk) -> None:
     outcome = desk.deliver(*market(0, 400, LATER))
     assert names(outcome) == ["archive.event_opened", "archive.event_closed"]
     assert [event.fields["same_as"] for event in outcome.events[1:]] == [["2011_debt_ceiling"]] * 2
@@ -195,7 +134,7 @@ def test_an_episode_of_a_known_event_is_found_and_named_as_the_same(desk: Desk) 
     assert desk.archived() == []
 
 
-def test_restated_bars_replay_the_capture_and_withdraw_what_was_none(desk: Desk) -> None:
+def test_restated_bars_replay_the_capture_and_withdraw_what_was_none(desk: EventDesk) -> None:
     desk.deliver(*market(0, 400))
     _, calm = market(0, 400, heat=30.0)
     outcome = desk.deliver(calm.take(calm.date >= DAYS[CALM_DAYS]))
@@ -204,7 +143,7 @@ def test_restated_bars_replay_the_capture_and_withdraw_what_was_none(desk: Desk)
     assert due(outcome) == [ArchiveDue(data_version=2)]
 
 
-def test_restated_bars_that_make_it_longer_revise_a_closed_event(desk: Desk) -> None:
+def test_restated_bars_that_make_it_longer_revise_a_closed_event(desk: EventDesk) -> None:
     desk.deliver(*market(0, 400))
     longer = Bars.of_closes("^SIMVIX", DAYS[LAST_HOT + 1 : LAST_HOT + 2], [52.0])
     outcome = desk.deliver(longer)
@@ -212,7 +151,7 @@ def test_restated_bars_that_make_it_longer_revise_a_closed_event(desk: Desk) -> 
     assert [last for _, _, last, _, _ in desk.captured()] == [str(DAYS[LAST_HOT + 1])]
 
 
-def test_another_labeler_replays_the_capture(desk: Desk) -> None:
+def test_another_labeler_replays_the_capture(desk: EventDesk) -> None:
     desk.deliver(*market(0, 399))
     before = desk.tools.ledger.archive.progress("sim")
     desk.configure(labels=LabelsSettings(labeler="reference"))
@@ -224,7 +163,7 @@ def test_another_labeler_replays_the_capture(desk: Desk) -> None:
     assert [id_ for id_, *_ in desk.captured()] == [ID]
 
 
-def test_another_constant_of_the_labeler_is_another_version_and_replays_the_capture(desk: Desk) -> None:
+def test_another_constant_of_the_labeler_is_another_version_and_replays_the_capture(desk: EventDesk) -> None:
     desk.deliver(*market(0, 399))
     before = desk.tools.ledger.archive.progress("sim")
     desk.configure(labels=LabelsSettings(rules=RulesSettings(crash_in=36.0)))
@@ -237,14 +176,14 @@ def test_another_constant_of_the_labeler_is_another_version_and_replays_the_capt
     assert [id_ for id_, *_ in desk.captured()] == [ID]
 
 
-def test_another_threshold_replays_the_capture(desk: Desk) -> None:
+def test_another_threshold_replays_the_capture(desk: EventDesk) -> None:
     desk.deliver(*market(0, 399))
     desk.configure(archive=ArchiveSettings(fear_min=50.0))
     outcome = desk.deliver(*market(399, 400))
     assert names(outcome) == ["archive.event_withdrawn"]
 
 
-def test_without_its_fear_index_nothing_is_captured_by_proxy(desk: Desk) -> None:
+def test_without_its_fear_index_nothing_is_captured_by_proxy(desk: EventDesk) -> None:
     days = np.busday_offset("2006-01-02", np.arange(900), roll="forward")
     wild = np.where(np.arange(900) >= 850, 0.05, 0.004) * np.where(np.arange(900) % 2, 1, -1.1)
     index = Bars.of_closes("^SIM", days, 100 * np.exp(np.cumsum(wild)))
@@ -256,7 +195,7 @@ def test_without_its_fear_index_nothing_is_captured_by_proxy(desk: Desk) -> None
     assert names(outcome) == []
 
 
-def test_nothing_is_captured_or_archived_when_the_archive_is_off(desk: Desk) -> None:
+def test_nothing_is_captured_or_archived_when_the_archive_is_off(desk: EventDesk) -> None:
     desk.configure(archive=ArchiveSettings(enabled=False))
     outcome = desk.deliver(*market(0, 400, LATER))
     assert (names(outcome), due(outcome), desk.captured()) == ([], [], [])
@@ -265,23 +204,23 @@ def test_nothing_is_captured_or_archived_when_the_archive_is_off(desk: Desk) -> 
 # The archive is due.
 
 
-def test_the_archive_is_due_when_bars_may_belong_to_an_event_that_is_over(desk: Desk) -> None:
+def test_the_archive_is_due_when_bars_may_belong_to_an_event_that_is_over(desk: EventDesk) -> None:
     desk.deliver(*market(0, 390, LATER))
     stock = Bars.of_closes("S001", LATER[100:101], [20.0])
     assert due(desk.deliver(stock)) == [ArchiveDue(data_version=2)]
 
 
-def test_a_day_after_all_events_makes_no_archive_due(desk: Desk) -> None:
+def test_a_day_after_all_events_makes_no_archive_due(desk: EventDesk) -> None:
     days = np.busday_offset("2023-09-01", np.arange(100), roll="forward")
     calm = [Bars.of_closes(symbol, days, np.full(100, 15.0)) for symbol in ("^SIM", "^SIMVIX")]
     assert due(desk.deliver(*calm)) == []
 
 
-def test_bars_before_the_index_make_no_archive_due(desk: Desk) -> None:
+def test_bars_before_the_index_make_no_archive_due(desk: EventDesk) -> None:
     assert due(desk.deliver(Bars.of_closes("S001", LATER, np.full(400, 20.0)))) == []
 
 
-def test_it_is_built_by_a_child_at_the_newest_data_version(desk: Desk) -> None:
+def test_it_is_built_by_a_child_at_the_newest_data_version(desk: EventDesk) -> None:
     desk.deliver(*market(0, 390, LATER))
     desk.deliver(*market(390, 391, LATER))
     job = desk.start(ArchiveDue(data_version=1))
@@ -293,7 +232,7 @@ def outcome_of(name: str, outcome: str, detail: str = "") -> EventOutcome:
     return EventOutcome(name=name, outcome=outcome, detail=detail, origin="catalogued", rows=7, symbols=2)
 
 
-def ended(desk: Desk, *outcomes: EventOutcome, recipe: str = "r") -> ChildEnd:
+def ended(desk: EventDesk, *outcomes: EventOutcome, recipe: str = "r") -> ChildEnd:
     result = {
         "data_version": desk.tools.ledger.data_version(),
         "recipe": recipe,
@@ -306,7 +245,7 @@ EMPTY = outcome_of("2011_debt_ceiling", "empty", "it has no samples: no symbol h
 FOREIGN = outcome_of("notes.txt", "refused", "notes.txt does not belong into the archive")
 
 
-def test_what_was_built_is_told_and_what_was_not_is_kept_with_its_reason(desk: Desk) -> None:
+def test_what_was_built_is_told_and_what_was_not_is_kept_with_its_reason(desk: EventDesk) -> None:
     desk.deliver(*market(0, 400, LATER))
     waiting = outcome_of("2022_inflation_bear_market", "waiting", "the index has 0 bars after 2022-12-31")
     built = outcome_of("2015_china_devaluation", "built")
@@ -322,7 +261,7 @@ def test_what_was_built_is_told_and_what_was_not_is_kept_with_its_reason(desk: D
     }
 
 
-def test_what_is_still_wrong_is_not_told_again_and_what_is_mended_is_forgotten(desk: Desk) -> None:
+def test_what_is_still_wrong_is_not_told_again_and_what_is_mended_is_forgotten(desk: EventDesk) -> None:
     desk.deliver(*market(0, 400, LATER))
     desk.complete(ArchiveDue(data_version=1), ended(desk, EMPTY, FOREIGN))
     since = {one.name: one.since for one in desk.tools.ledger.archive.outcomes()}
@@ -336,7 +275,7 @@ def test_what_is_still_wrong_is_not_told_again_and_what_is_mended_is_forgotten(d
     assert names(desk.complete(ArchiveDue(data_version=4), ended(desk, EMPTY))) == ["archive.empty"]
 
 
-def test_messages_that_waited_behind_a_build_are_done_with_it(desk: Desk) -> None:
+def test_messages_that_waited_behind_a_build_are_done_with_it(desk: EventDesk) -> None:
     desk.deliver(*market(0, 390, LATER))
     desk.deliver(*market(390, 391, LATER))
     desk.complete(ArchiveDue(data_version=1), ended(desk, recipe=recipe_of_now(desk)))
@@ -345,11 +284,11 @@ def test_messages_that_waited_behind_a_build_are_done_with_it(desk: Desk) -> Non
     assert desk.start(ArchiveDue(data_version=2)).job["data_version"] == 2
 
 
-def recipe_of_now(desk: Desk) -> str:
+def recipe_of_now(desk: EventDesk) -> str:
     return archive_recipe(archived_events(desk.tools.ledger, desk.tools.settings), desk.tools.settings)
 
 
-def test_the_archive_is_due_with_the_next_bars_when_its_recipe_is_another(desk: Desk) -> None:
+def test_the_archive_is_due_with_the_next_bars_when_its_recipe_is_another(desk: EventDesk) -> None:
     days = np.busday_offset("2023-09-01", np.arange(100), roll="forward")
     closes = [Bars.of_closes(symbol, days, np.full(100, 15.0)) for symbol in ("^SIM", "^SIMVIX")]
     desk.deliver(*(bars.take(bars.date < days[98]) for bars in closes))
@@ -360,7 +299,7 @@ def test_the_archive_is_due_with_the_next_bars_when_its_recipe_is_another(desk: 
     assert due(last) == [ArchiveDue(data_version=3)]
 
 
-def test_a_child_that_failed_is_tried_again(desk: Desk) -> None:
+def test_a_child_that_failed_is_tried_again(desk: EventDesk) -> None:
     end = ChildEnd(result=None, reason="it was killed by signal 9 (Killed)")
     with pytest.raises(ChildFailedError, match="the archive of data version 1 failed: it was killed"):
         COMPLETIONS[ArchiveDue](ArchiveDue(data_version=1), end, desk.tools)
@@ -369,7 +308,7 @@ def test_a_child_that_failed_is_tried_again(desk: Desk) -> None:
 # Dropped by hand.
 
 
-def test_a_dropped_event_loses_its_files_and_is_not_captured_again(desk: Desk) -> None:
+def test_a_dropped_event_loses_its_files_and_is_not_captured_again(desk: EventDesk) -> None:
     desk.deliver(*market(0, 399))
     folder = ArchiveFolder(desk.tools.layout.archive)
     folder.folder.mkdir()
@@ -386,7 +325,7 @@ def test_a_dropped_event_loses_its_files_and_is_not_captured_again(desk: Desk) -
     assert desk.archived() == []
 
 
-def test_an_event_that_repeats_a_dropped_one_is_the_same_as_it(desk: Desk) -> None:
+def test_an_event_that_repeats_a_dropped_one_is_the_same_as_it(desk: EventDesk) -> None:
     desk.deliver(*market(0, 399))
     desk.do(EventDropDue(event=ID, reason="a bad print"))
     desk.configure(archive=ArchiveSettings(days_min=1, window_days=2))
@@ -395,12 +334,12 @@ def test_an_event_that_repeats_a_dropped_one_is_the_same_as_it(desk: Desk) -> No
     assert desk.archived() == []
 
 
-def test_an_event_that_was_withdrawn_meanwhile_is_nothing_to_drop(desk: Desk) -> None:
+def test_an_event_that_was_withdrawn_meanwhile_is_nothing_to_drop(desk: EventDesk) -> None:
     assert desk.do(EventDropDue(event=ID, reason="x")) == Outcome()
     assert desk.tools.ledger.archive.dropped() == ()
 
 
-def test_an_event_that_was_dropped_while_it_was_built_leaves_no_files(desk: Desk) -> None:
+def test_an_event_that_was_dropped_while_it_was_built_leaves_no_files(desk: EventDesk) -> None:
     desk.deliver(*market(0, 400))
     desk.do(EventDropDue(event=ID, reason="a bad print"))
     folder = ArchiveFolder(desk.tools.layout.archive)

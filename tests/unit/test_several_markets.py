@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,96 +10,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from daemon.adapters.bar_store import MemoryBarStore
-from daemon.adapters.calendar import SessionTables
-from daemon.adapters.child import SubprocessChildren
-from daemon.adapters.clock import ManualClock
-from daemon.adapters.journal import Journal, Pending
 from daemon.adapters.ledger import InForce
-from daemon.adapters.quarantine import Quarantine
 from daemon.commands.status import _facts
-from daemon.formats import write_csv
-from daemon.handlers import COMPLETIONS, HANDLERS
-from daemon.layout import Layout
-from daemon.logs import catalogue
-from daemon.messages import BarsArrived, FeaturesDue, FeedPollDue, FileArrived
+from daemon.handlers import COMPLETIONS
+from daemon.messages import FeaturesDue, FeedPollDue
 from daemon.records import ChildEnd, LabelsStored, Outcome
 from daemon.settings import ArchiveSettings, FeedSettings, MarketSettings, Settings
 from daemon.status import _regimes
-from daemon.tools import Tools
 from regime.types import Bars
-from registry.store import Registry
+from tests.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from daemon.messages import Message
 
 STOCKS = MarketSettings(index="^SIM", fear="^SIMVIX", calendar="weekdays")
 COINS = MarketSettings(index="BTC-USD", fear="", calendar="24/7", symbols=("ETH-*",))
 POLL = FeedPollDue(feed="yahoo_chart", slot="2024-03-04T06:00:00+00:00")
 
 
-class Desk:
-    """The tools of the handlers, and a journal that their outcomes go into."""
-
-    def __init__(self, root: Path) -> None:
-        layout = Layout(root)
-        layout.create()
-        self.clock = ManualClock(datetime(2024, 3, 4, 12, tzinfo=UTC))
-        self.journal = Journal(":memory:")
-        children = SubprocessChildren(self.clock)
-        self.tools = Tools(
-            settings=replace(
-                Settings(),
-                markets={"stocks": STOCKS, "coins": COINS},
-                archive=ArchiveSettings(enabled=False),
-            ),
-            layout=layout,
-            clock=self.clock,
-            ledger=self.journal.ledger,
-            bars=MemoryBarStore(),
-            calendar=SessionTables(layout.sessions, children, self.clock),
-            children=children,
-            quarantine=Quarantine(layout.quarantine),
-            registry=Registry.open(layout.registry),
-        )
-
-    def configure(self, **parts: Any) -> None:
-        self.tools = replace(self.tools, settings=replace(self.tools.settings, **parts))
-
-    def do(self, message: Message) -> Outcome:
-        outcome = HANDLERS[type(message)](message, self.tools)
-        assert isinstance(outcome, Outcome)
-        return self.apply(message, outcome)
-
-    def apply(self, message: Message, outcome: Outcome) -> Outcome:
-        for event in outcome.events:
-            assert set(event.fields) == set(catalogue()[event.name].fields), event.name
-        self.journal.append([message], now=self.clock.now())
-        found = self.journal._connection.execute("SELECT id FROM messages WHERE key = ?", (message.key,))
-        pending = Pending(id=found.fetchone()[0], message=message, attempts=0)
-        self.journal.finish(pending, outcome, now=self.clock.now())
-        return outcome
-
-    def take_in(self, *bars: Bars) -> Outcome:
-        path = self.tools.layout.root / "written.csv"
-        write_csv(Bars.concat(bars), path)
-        content = path.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        (self.tools.layout.files / sha256).write_bytes(content)
-        return self.do(FileArrived(sha256=sha256, name="bars.csv", size_bytes=len(content)))
-
-    def deliver(self, *bars: Bars) -> Outcome:
-        """Let bars arrive as one file, and give what relabelling makes of them."""
-        (arrived,) = [one for one in self.take_in(*bars).follow_ups if isinstance(one, BarsArrived)]
-        return self.do(arrived)
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
+    markets = {"stocks": STOCKS, "coins": COINS}
+    settings = replace(Settings(), markets=markets, archive=ArchiveSettings(enabled=False))
+    made = Desk(tmp_path, settings, datetime(2024, 3, 4, 12, tzinfo=UTC))
     with closing(made.journal), made.tools.registry:
         yield made
 
