@@ -29,6 +29,7 @@ class FitJob:
 
     Shapes: ``X`` (n_train, n_features), ``y`` and ``sample_weight`` (n_train,), ``X_validate``
     (n_validate, n_features), which is ``None`` in the final fit: its model is kept, not examined.
+    ``margin`` and ``margin_validate``, one column a class, are log-probabilities to start from or ``None``.
     """
 
     model: str
@@ -39,6 +40,8 @@ class FitJob:
     X_validate: NDArray[np.float32] | None
     n_classes: int
     seed: int
+    margin: NDArray[np.float64] | None = None
+    margin_validate: NDArray[np.float64] | None = None
 
     def run(self) -> FitResult:
         """Fit and predict; an error of the model becomes a recorded failure, not the end of the run.
@@ -58,8 +61,13 @@ class FitJob:
                 sample_weight=self.sample_weight,
                 n_classes=self.n_classes,
                 seed=self.seed,
+                margin=self.margin,
             )
-            proba = None if self.X_validate is None else fitted.predict_proba(self.X_validate)
+            proba = (
+                None
+                if self.X_validate is None
+                else fitted.predict_proba(self.X_validate, self.margin_validate)
+            )
         except Exception as error:  # noqa: BLE001 - four libraries raise what they like; the quorum decides
             return FitResult(model=self.model, fold=self.fold, failure=f"{type(error).__name__}: {error}")
         kept = fitted if self.X_validate is None else None

@@ -50,12 +50,15 @@ def fit(
     sample_weight: NDArray[np.float64],
     n_classes: int,
     seed: int,
+    margin: NDArray[np.float64] | None = None,
 ) -> FittedModel:
     """Fit one of ``MODELS`` to rows in date order, on one thread.
 
     ``X`` has shape (n_rows, n_features), NaN where unknown; ``y`` (n_rows,) holds class ids from 0 to
     ``n_classes - 1``, not all of which need occur; ``sample_weight`` (n_rows,) is positive and used up to
-    a factor. The same arguments give the same model.
+    a factor. ``margin``, shape (n_rows, n_classes), are log-probabilities that are known already and that
+    the model corrects: boosters start from them, the others have them among their inputs. The same
+    arguments give the same model.
 
     Raises
     ------
@@ -74,7 +77,16 @@ def fit(
     [[0.0, 0.99, 0.0]]
     """
     recipe = _recipe(name)
-    return fit_recipe(name, recipe, X, y, sample_weight=sample_weight, n_classes=n_classes, seed=seed)
+    return fit_recipe(
+        name,
+        recipe,
+        X,
+        y,
+        sample_weight=sample_weight,
+        n_classes=n_classes,
+        seed=seed,
+        margin=margin,
+    )
 
 
 def assemble(name: str, parts: Mapping[str, object], n_classes: int) -> FittedModel:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 import lightgbm
 import numpy as np
 import xgboost
+from scipy.special import softmax
 
 from regime.models.fitted import ModelRecipe
 from regime.models.parameters import (
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from regime.models.fitted import TrainingRows
+    from regime.models.fitted import Margin, TrainingRows
 
 SEED_MAX: Final = 2**31 - 1
 """Both libraries keep the seed in a signed 32-bit integer."""
 
 
 def _learn_xgboost(rows: TrainingRows) -> Mapping[str, object]:
-    """Boost from the weighted class prior, as a base margin: few rounds from a uniform start stay near it.
+    """Boost from the margin, or from the weighted class prior: few rounds from a uniform start stay near it.
 
     A leaf's sum of Hessians is at most rows * p (1 - p); the spread of the prior turns the least share of
     rows in a leaf into that unit.
@@ -50,7 +51,7 @@ def _learn_xgboost(rows: TrainingRows) -> Mapping[str, object]:
         rows.X,
         label=rows.y,
         weight=rows.sample_weight,
-        base_margin=np.tile(log_prior, (len(rows.y), 1)),
+        base_margin=_start(log_prior, rows.margin, len(rows.y)),
         nthread=1,
     )
     return {
@@ -59,9 +60,15 @@ def _learn_xgboost(rows: TrainingRows) -> Mapping[str, object]:
     }
 
 
-def _predict_xgboost(parts: Mapping[str, object], X: NDArray[np.float32]) -> NDArray[np.float32]:
+def _start(log_prior: NDArray[np.float32], margin: Margin, n_rows: int) -> NDArray[np.float32]:
+    return np.tile(log_prior, (n_rows, 1)) if margin is None else margin.astype(np.float32)
+
+
+def _predict_xgboost(
+    parts: Mapping[str, object], X: NDArray[np.float32], margin: Margin
+) -> NDArray[np.float32]:
     log_prior = cast("NDArray[np.float32]", parts["log_prior"])
-    matrix = xgboost.DMatrix(X, base_margin=np.tile(log_prior, (len(X), 1)), nthread=1)
+    matrix = xgboost.DMatrix(X, base_margin=_start(log_prior, margin, len(X)), nthread=1)
     return cast("xgboost.Booster", parts["booster"]).predict(matrix)
 
 
@@ -77,12 +84,20 @@ def _learn_lightgbm(rows: TrainingRows) -> Mapping[str, object]:
         "seed": rows.seed % SEED_MAX,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(rows.X, label=rows.y, weight=rows.sample_weight, params=settings)
+    start = None if rows.margin is None else rows.margin.ravel(order="F")
+    data = lightgbm.Dataset(
+        rows.X, label=rows.y, weight=rows.sample_weight, init_score=start, params=settings
+    )
     return {"booster": lightgbm.train(settings, data, num_boost_round=LIGHTGBM_ROUNDS)}
 
 
-def _predict_lightgbm(parts: Mapping[str, object], X: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(cast("lightgbm.Booster", parts["booster"]).predict(X, num_threads=1))
+def _predict_lightgbm(
+    parts: Mapping[str, object], X: NDArray[np.float32], margin: Margin
+) -> NDArray[np.float64]:
+    booster = cast("lightgbm.Booster", parts["booster"])
+    if margin is None:
+        return np.asarray(booster.predict(X, num_threads=1))
+    return np.asarray(softmax(margin + booster.predict(X, raw_score=True, num_threads=1), axis=1))
 
 
 xgboost_trees = ModelRecipe(

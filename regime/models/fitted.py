@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Margin = NDArray[np.float64] | None
+
 SHARED_PARTS: Final = ("classes", "fitted_on")
 PROBED_ROWS: Final = 100
 """The latest training rows that a fresh model must have finite probabilities for."""
@@ -36,8 +38,11 @@ class FittedModel(Protocol):
     def name(self) -> str:
         """The name under which its recipe stands in ``MODELS``."""
 
-    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give probabilities of shape (n_rows, n_classes); every one is above 0, rows sum to 1."""
+    def predict_proba(self, X: NDArray[np.float32], margin: Margin = None) -> NDArray[np.float64]:
+        """Give probabilities of shape (n_rows, n_classes); every one is above 0, rows sum to 1.
+
+        ``margin``, of the same shape, is needed exactly if the model was fitted with one.
+        """
 
     def parts(self) -> Mapping[str, object]:
         """Give boosters, scikit-learn estimators and arrays that ``assemble`` makes an equal model of."""
@@ -48,13 +53,15 @@ class TrainingRows:
     """Checked rows in date order, as a recipe sees them.
 
     ``X`` has shape (n_rows, n_features), NaN where unknown. ``y`` has shape (n_rows,) and numbers the
-    classes that occur from 0 without gaps. ``sample_weight`` has shape (n_rows,) and averages 1.
+    classes that occur from 0 without gaps. ``sample_weight`` has shape (n_rows,) and averages 1. ``margin``
+    has shape (n_rows, n_classes_that_occur): log-probabilities to start from, or ``None``.
     """
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
     sample_weight: NDArray[np.float64]
     seed: int
+    margin: Margin = None
 
     def weighted_prior(self) -> NDArray[np.float64]:
         """Give the weighted share of each class, shape (n_classes_that_occur,)."""
@@ -66,14 +73,14 @@ class TrainingRows:
 class ModelRecipe:
     """How one kind of model learns its parts from rows, and predicts from them.
 
-    Both are pure functions; ``predict`` gives shape (n_rows, n_classes_that_occurred). ``parts`` names
-    what ``learn`` returns.
+    Both are pure functions; ``predict`` takes parts, features and margin, and gives shape (n_rows,
+    n_classes_that_occurred). ``parts`` names what ``learn`` returns.
     """
 
     title: str
     parts: tuple[str, ...]
     learn: Callable[[TrainingRows], Mapping[str, object]]
-    predict: Callable[[Mapping[str, object], NDArray[np.float32]], NDArray[np.floating]]
+    predict: Callable[[Mapping[str, object], NDArray[np.float32], Margin], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +94,7 @@ class RecipeModel:
     fitted_on: NDArray[np.int64]
     learnt: Mapping[str, object]
 
-    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict_proba(self, X: NDArray[np.float32], margin: Margin = None) -> NDArray[np.float64]:
         """Give probabilities of all classes, shape (n_rows, n_classes).
 
         Laplace's rule of succession (1774) keeps every probability above 0: n rows cannot show that a
@@ -96,19 +103,28 @@ class RecipeModel:
         Raises
         ------
         FeatureMismatchError
-            If the rows have another number of features than the model was fitted on, or infinite values.
+            If the rows have another number of features than the model was fitted on, infinite values, or
+            a margin where it was fitted without one (and the other way round).
         """
-        n_rows, n_features = (int(count) for count in self.fitted_on)
+        n_rows, n_features, n_margin = (int(count) for count in self.fitted_on)
         if X.ndim != 2 or X.shape[1] != n_features:  # noqa: PLR2004 - a matrix
             raise FeatureMismatchError(
                 f"{self.name} was fitted on {n_features} features and is given {X.shape[1:]};"
                 " compute the features with the catalogue of its version"
             )
+        if (margin is not None) != (n_margin > 0):
+            raise FeatureMismatchError(
+                f"{self.name} was fitted {'with' if n_margin else 'without'} a margin;"
+                " predict with the same inputs"
+            )
         check_finite(X)
         proba = np.zeros((len(X), self.n_classes))
         if len(X):
+            of_classes = None if margin is None else margin[:, self.classes]
             with threadpool_limits(limits=1):
-                occurred = np.asarray(self.recipe.predict(self.learnt, as_float32(X)), dtype=np.float64)
+                occurred = np.asarray(
+                    self.recipe.predict(self.learnt, as_float32(X), of_classes), dtype=np.float64
+                )
             proba[:, self.classes] = occurred / occurred.sum(axis=1, keepdims=True)
         return (n_rows * proba + 1.0) / (n_rows + self.n_classes)
 
@@ -149,6 +165,7 @@ def fit_recipe(
     sample_weight: NDArray[np.float64],
     n_classes: int,
     seed: int,
+    margin: Margin = None,
 ) -> RecipeModel:
     """Fit one recipe to rows in date order; see ``regime.models.fit``."""
     _check_rows(name, X, y, sample_weight, n_classes)
@@ -160,6 +177,7 @@ def fit_recipe(
         y=numbered.astype(np.int64),
         sample_weight=np.asarray(sample_weight / sample_weight.mean(), dtype=np.float64),
         seed=seed,
+        margin=None if margin is None else margin[:, classes],
     )
     with threadpool_limits(limits=1):
         learnt = recipe.learn(rows)
@@ -168,7 +186,7 @@ def fit_recipe(
         recipe=recipe,
         n_classes=n_classes,
         classes=classes.astype(np.int64),
-        fitted_on=np.array(X.shape, dtype=np.int64),
+        fitted_on=np.array([*X.shape, 0 if margin is None else n_classes], dtype=np.int64),
         learnt=learnt,
     )
     if not np.isfinite(model.predict_proba(X[-PROBED_ROWS:])).all():

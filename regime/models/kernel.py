@@ -16,7 +16,7 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.svm import SVC
 
 from regime.models.fitted import ModelRecipe
-from regime.models.inputs import learn_scale, split_in_time, standardise
+from regime.models.inputs import beside, learn_scale, split_in_time, standardise
 from regime.models.linear import ridge_logistic
 from regime.models.parameters import (
     GAP_SHARE,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.linear_model import LogisticRegression
 
-    from regime.models.fitted import TrainingRows
+    from regime.models.fitted import Margin, TrainingRows
 
     Learnt = tuple[SVC | Nystroem, LogisticRegression]
 
@@ -61,7 +61,10 @@ def _learn_exact(inputs: NDArray[np.float32], rows: TrainingRows) -> Learnt:
     early, late = split_in_time(len(inputs), HOLDOUT_SHARE, GAP_SHARE)
     judged = _machine(inputs).fit(inputs[early], rows.y[early], sample_weight=rows.sample_weight[early])
     softmax = ridge_logistic(
-        _scores(judged, inputs[late]), rows.y[late], rows.sample_weight[late], SVM_SCORE_RIDGE
+        _scores(judged, inputs[late], _part(rows.margin, late)),
+        rows.y[late],
+        rows.sample_weight[late],
+        SVM_SCORE_RIDGE,
     )
     return _machine(inputs).fit(inputs, rows.y, sample_weight=rows.sample_weight), softmax
 
@@ -75,21 +78,26 @@ def _learn_approximate(inputs: NDArray[np.float32], rows: TrainingRows) -> Learn
     kernel = Nystroem(
         gamma=SVM_WIDTH / inputs.shape[1], n_components=SVM_COMPONENTS, random_state=rows.seed
     ).fit(inputs)
-    return kernel, ridge_logistic(_scores(kernel, inputs), rows.y, rows.sample_weight, SVM_RIDGE)
+    return kernel, ridge_logistic(_scores(kernel, inputs, rows.margin), rows.y, rows.sample_weight, SVM_RIDGE)
 
 
-def _scores(kernel: SVC | Nystroem, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give pairwise margins or kernel features, shape (n_rows, n_scores)."""
+def _scores(kernel: SVC | Nystroem, inputs: NDArray[np.float32], margin: Margin) -> NDArray[np.float64]:
+    """Give pairwise distances or kernel features beside the margin, shape (n_rows, n_scores)."""
     scores = kernel.decision_function(inputs) if isinstance(kernel, SVC) else kernel.transform(inputs)
-    return np.asarray(scores, dtype=np.float64).reshape(len(inputs), -1)
+    given = np.asarray(scores, dtype=np.float32).reshape(len(inputs), -1)
+    return beside(given, margin).astype(np.float64)
 
 
-def _predict(parts: Mapping[str, object], X: NDArray[np.float32]) -> NDArray[np.float64]:
+def _part(margin: Margin, rows: slice) -> Margin:
+    return None if margin is None else margin[rows]
+
+
+def _predict(parts: Mapping[str, object], X: NDArray[np.float32], margin: Margin) -> NDArray[np.float64]:
     center = cast("NDArray[np.float32]", parts["center"])
     scale = cast("NDArray[np.float32]", parts["scale"])
     inputs = standardise(X, center, scale)
     softmax = cast("LogisticRegression", parts["softmax"])
-    return np.asarray(softmax.predict_proba(_scores(cast("SVC | Nystroem", parts["kernel"]), inputs)))
+    return np.asarray(softmax.predict_proba(_scores(cast("SVC | Nystroem", parts["kernel"]), inputs, margin)))
 
 
 svm = ModelRecipe(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sklearn.linear_model import LogisticRegression
 
 from regime.models.fitted import ModelRecipe
-from regime.models.inputs import learn_scale, standardise
+from regime.models.inputs import beside, learn_scale, standardise
 from regime.models.parameters import LOGISTIC_RIDGE
 from regime.models.trees import predict_standardised
 
@@ -37,7 +37,7 @@ def ridge_logistic(
 
 def _learn(rows: TrainingRows) -> Mapping[str, object]:
     scale = learn_scale(rows.X)
-    inputs = standardise(rows.X, **scale)
+    inputs = beside(standardise(rows.X, **scale), rows.margin)
     return {"estimator": ridge_logistic(inputs, rows.y, rows.sample_weight, LOGISTIC_RIDGE), **scale}
 
 

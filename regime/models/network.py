@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from regime.models.fitted import ModelRecipe
-from regime.models.inputs import learn_scale, split_in_time, standardise
+from regime.models.inputs import beside, learn_scale, split_in_time, standardise
 from regime.models.parameters import (
     GAP_SHARE,
     HOLDOUT_SHARE,
@@ -37,7 +37,7 @@ PROBABILITY_MIN: Final = 1e-9
 
 def _learn(rows: TrainingRows) -> Mapping[str, object]:
     scale = learn_scale(rows.X)
-    inputs = standardise(rows.X, **scale)
+    inputs = beside(standardise(rows.X, **scale), rows.margin)
     everything = _train(inputs, rows, slice(None))
     network = next(islice(everything, _best_epoch(inputs, rows), None))
     return {"estimator": network, **scale}

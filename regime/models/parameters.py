@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 STANDARD_DEVIATIONS_MAX: Final = 4.0
 """Standardised inputs are clipped here: one crash day must not steer a linear model alone."""
 
+MARGIN_SCALE: Final = 3.0
+"""By how much the columns of a margin outweigh a standardised feature."""
+
 HOLDOUT_SHARE: Final = 0.2
 """The latest share of the rows on which the SVM is calibrated and the MLP's epochs are chosen."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
 
 from regime.models.fitted import ModelRecipe
-from regime.models.inputs import learn_scale, standardise
+from regime.models.inputs import beside, learn_scale, standardise
 from regime.models.parameters import EXTRA_TREES, GRADIENT_BOOSTING, RANDOM_FOREST
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from regime.models.fitted import TrainingRows
+    from regime.models.fitted import Margin, TrainingRows
 
 
 class Classifier(Protocol):
@@ -28,30 +28,35 @@ class Classifier(Protocol):
 
 def _learn_random_forest(rows: TrainingRows) -> Mapping[str, object]:
     forest = RandomForestClassifier(**RANDOM_FOREST, n_jobs=1, random_state=rows.seed)
-    return {"estimator": forest.fit(rows.X, rows.y, sample_weight=rows.sample_weight)}
+    inputs = beside(rows.X, rows.margin)
+    return {"estimator": forest.fit(inputs, rows.y, sample_weight=rows.sample_weight)}
 
 
 def _learn_extra_trees(rows: TrainingRows) -> Mapping[str, object]:
     trees = ExtraTreesClassifier(**EXTRA_TREES, n_jobs=1, random_state=rows.seed)
-    return {"estimator": trees.fit(rows.X, rows.y, sample_weight=rows.sample_weight)}
+    inputs = beside(rows.X, rows.margin)
+    return {"estimator": trees.fit(inputs, rows.y, sample_weight=rows.sample_weight)}
 
 
-def _predict(parts: Mapping[str, object], X: NDArray[np.float32]) -> NDArray[np.float64]:
-    return cast("Classifier", parts["estimator"]).predict_proba(X)
+def _predict(parts: Mapping[str, object], X: NDArray[np.float32], margin: Margin) -> NDArray[np.float64]:
+    return cast("Classifier", parts["estimator"]).predict_proba(beside(X, margin))
 
 
 def _learn_gradient_boosting(rows: TrainingRows) -> Mapping[str, object]:
     scale = learn_scale(rows.X)
     boosting = GradientBoostingClassifier(**GRADIENT_BOOSTING, random_state=rows.seed)
-    boosting.fit(standardise(rows.X, **scale), rows.y, sample_weight=rows.sample_weight)
+    inputs = beside(standardise(rows.X, **scale), rows.margin)
+    boosting.fit(inputs, rows.y, sample_weight=rows.sample_weight)
     return {"estimator": boosting, **scale}
 
 
-def predict_standardised(parts: Mapping[str, object], X: NDArray[np.float32]) -> NDArray[np.float64]:
+def predict_standardised(
+    parts: Mapping[str, object], X: NDArray[np.float32], margin: Margin
+) -> NDArray[np.float64]:
     """Give the probabilities of the part ``estimator`` on inputs standardised as in training."""
     center = cast("NDArray[np.float32]", parts["center"])
     scale = cast("NDArray[np.float32]", parts["scale"])
-    return cast("Classifier", parts["estimator"]).predict_proba(standardise(X, center, scale))
+    return cast("Classifier", parts["estimator"]).predict_proba(beside(standardise(X, center, scale), margin))
 
 
 random_forest = ModelRecipe(

@@ -278,3 +278,24 @@ def test_an_unknown_model_is_named_with_those_that_exist() -> None:
         fitted("catboost", X, y)
     with pytest.raises(SettingInvalidError, match="no model 'catboost'"):
         assemble("catboost", {}, 3)
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_a_model_that_starts_from_a_margin_keeps_what_the_margin_knows(name: str) -> None:
+    X, y = rows_of(600)
+    noise = np.random.default_rng(5).normal(size=X.shape).astype(np.float32)
+    known = np.full((600, 3), 0.05) + 0.85 * np.eye(3)[y]
+    model = fit(
+        name, noise, y, sample_weight=np.ones(600), n_classes=3, seed=5, margin=np.log(known)
+    )  # fmt: skip
+    proba = model.predict_proba(noise, np.log(known))
+    assert (proba.argmax(axis=1) == y).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_a_model_refuses_a_margin_that_it_was_not_fitted_with(
+    models: Mapping[str, FittedModel], name: str
+) -> None:
+    X, _ = rows_of(5)
+    with pytest.raises(FeatureMismatchError, match="without a margin"):
+        models[name].predict_proba(X, np.zeros((5, 3)))
