@@ -189,7 +189,8 @@ def fit_recipe(
         fitted_on=np.array([*X.shape, 0 if margin is None else n_classes], dtype=np.int64),
         learnt=learnt,
     )
-    if not np.isfinite(model.predict_proba(X[-PROBED_ROWS:])).all():
+    latest = None if margin is None else margin[-PROBED_ROWS:]
+    if not np.isfinite(model.predict_proba(X[-PROBED_ROWS:], latest)).all():
         raise FitFailedError(f"{name}: the fit diverged, its probabilities are not finite")
     return model
 
