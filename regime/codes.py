@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CODED_REGIMES: Final = tuple(Regime)
 """All six regimes; the code of a regime is its position here, and ``unknown`` is the last."""
 
+REGIME_COUNT: Final = len(CODED_REGIMES) - 1
+"""The five; the codes of regimes that are known are below it."""
+
 _NAMES: Final = np.array([regime.value for regime in CODED_REGIMES])
 _BY_NAME: Final = np.argsort(_NAMES)
 

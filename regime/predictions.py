@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: what every model said of rows that it was not fitted on."""
+"""Out-of-sample predictions: what every member said of rows that it had not learnt from."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ class Predictions:
     fold
         Shape (n_rows,): name of the fold whose models predicted the row.
     members
-        By model, shape (n_rows, n_classes). Rows of a fold in which the model failed are NaN.
+        By model and barrier member, shape (n_rows, n_classes). Rows of a fold in which a model failed are
+        NaN.
+    pools
+        By kind of pool, shape (n_rows, n_classes): the ensemble's alternatives, itself included.
     ensemble
-        Shape (n_rows, n_classes): the mean over the members that were fitted in the row's fold.
+        Shape (n_rows, n_classes): what the recipe's pool said, calibrated if asked.
     baselines
         By baseline, shape (n_rows, n_classes), from the fold's training rows only.
     classes
@@ -45,6 +48,7 @@ class Predictions:
     truth: NDArray[np.int64]
     fold: NDArray[np.str_]
     members: Mapping[str, NDArray[np.float64]]
+    pools: Mapping[str, NDArray[np.float64]]
     ensemble: NDArray[np.float64]
     baselines: Mapping[str, NDArray[np.float64]]
     classes: tuple[str, ...]
@@ -52,9 +56,15 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.date)
 
+    def names(self) -> tuple[str, ...]:
+        """Give everyone who predicted: the ensemble, the other pools, the members."""
+        return (ENSEMBLE, *self.pools, *self.members)
+
     def of(self, name: str) -> NDArray[np.float64]:
-        """Give the probabilities of a member, or of the ensemble under its name."""
-        return self.ensemble if name == ENSEMBLE else self.members[name]
+        """Give the probabilities of a member, of a pool, or of the ensemble under its name."""
+        if name == ENSEMBLE:
+            return self.ensemble
+        return self.pools[name] if name in self.pools else self.members[name]
 
     def predicted(self, name: str) -> NDArray[np.bool_]:
         """Tell the rows that a model predicted, shape (n_rows,): all but those of folds it failed in."""

@@ -1,4 +1,4 @@
-"""A training run as a pure function: purged walk-forward of every model, then the fit that is kept.
+"""A training run as a pure function: barrier members, purged walk-forward of every model, the final fit.
 
 Nothing here knows of processes, files or time. ``execute`` runs the fits, in order or side by side;
 ``report`` hears of each that is done. The same rows, settings and seed give the same bytes.
@@ -6,119 +6,43 @@ Nothing here knows of processes, files or time. ``execute`` runs the fits, in or
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from regime.errors import HistoryTooShortError, SettingInvalidError
-from regime.fit_jobs import FINAL, FitJob, FitResult, job_seed
-from regime.models import MODELS, parameters
-from regime.models.ensemble import ENSEMBLE, MeanEnsemble, check_quorum, mean_probability
-from regime.predictions import Predictions
-from regime.scoring import baseline_probabilities, score
-from regime.validation import WalkForward
-from regime.weights import effective_sample_size, regime_weights, weight_share, weights_named
+from regime.barrier.members import BARRIER, BarrierRows, learn_barrier
+from regime.controls import chosen_weights, measure_controls, plan_choice, plan_controls
+from regime.errors import HistoryTooShortError
+from regime.events import RARE_EVENTS
+from regime.features.catalogue import market_wide
+from regime.fit_jobs import FINAL, job_seed
+from regime.fit_rows import choose_rows
+from regime.fitting import Fitter, PlannedFits, Progress, failures_of, fitted_models
+from regime.models.ensemble import Ensemble
+from regime.out_of_fold import out_of_fold
+from regime.recipe import BARRIER as FROM_BARRIER
+from regime.recipe import recipe_hash
+from regime.scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from regime.models import FittedModel
+    from regime.ablation import Ablation
+    from regime.barrier.members import BarrierHistory
+    from regime.events import RareEvent
+    from regime.fit_jobs import FitJob, FitResult
+    from regime.fit_rows import FitAccount
+    from regime.fitting import FitFailure
+    from regime.predictions import Predictions
+    from regime.recipe import TrainingSettings
     from regime.scorecard import Scorecard
     from regime.training_set import TrainingSet
-    from regime.types import Regime
-    from regime.validation import Fold
-
-ROWS_MIN: Final = 1000
-"""Below this the five folds of five regimes hold a few days each, and nothing can be told apart."""
 
 INTERVALS: Final = "intervals"
 """Stands where a fold's name stands in the seed of the bootstrap intervals."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """What defines a training run beside its rows: the recipe.
-
-    Parameters
-    ----------
-    models
-        Names out of ``MODELS``, each once.
-    weights
-        Weight preset by name; see ``regime.weights.weights_named``.
-    walk_forward
-        How folds are cut.
-    quorum
-        Models that must be fitted in each fold and in the final fit.
-    rows_min
-        Rows below which training is refused.
-    seed
-        Seed of every fit, not negative.
-
-    Raises
-    ------
-    SettingInvalidError
-        Naming every setting that cannot be.
-    """
-
-    models: tuple[str, ...] = tuple(MODELS)
-    weights: str = "reference"
-    walk_forward: WalkForward = field(default_factory=WalkForward)
-    quorum: int = 5
-    rows_min: int = ROWS_MIN
-    seed: int = 20240106
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.models if name not in MODELS]
-        faults = {
-            f"models {unknown} do not exist, use {', '.join(MODELS)}": bool(unknown),
-            f"models are {self.models}, name each once": len(set(self.models)) != len(self.models),
-            f"quorum = {self.quorum}, give 1 to {len(self.models)}, the number of models": (
-                not 1 <= self.quorum <= len(self.models)
-            ),
-            f"rows_min = {self.rows_min}, give at least 1": self.rows_min < 1,
-            f"seed = {self.seed}, give 0 or more": self.seed < 0,
-        }
-        if any(faults.values()):
-            raise SettingInvalidError("; ".join(fault for fault, holds in faults.items() if holds))
-        weights_named(self.weights, np.array([], dtype=np.str_))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is: fits done out of all, and the one done last."""
-
-    done: int
-    total: int
-    what: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitFailure:
-    """A model that could not be fitted, in which fold (or ``final``), and what it said."""
-
-    model: str
-    fold: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitAccount:
-    """What the models of one fold, or of the final fit, were fitted and judged on.
-
-    ``weight_share`` is the share of the total training weight by regime, ``None`` where a regime has no
-    rows; ``rows_effective`` is Kish's sample size under the weights, blind to overlap in time.
-    """
-
-    fold: str
-    rows_trained: int
-    rows_validated: int
-    rows_effective: float
-    weight_share: Mapping[Regime, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,12 +51,14 @@ class TrainingResult:
 
     Parameters
     ----------
-    models
-        The models fitted on all rows, by name.
+    ensemble
+        The members fitted on all rows, and their pool.
     predictions
-        Out-of-fold predictions of every model, the ensemble and the baselines.
+        Out-of-fold predictions of every member, every pool and the baselines.
     scorecards
-        By model and for ``ensemble``, on the rows that it predicted, beside the baselines there.
+        By member and pool and for ``ensemble``, on the rows that it predicted, beside the baselines there.
+    ablations
+        By choice of the recipe (``weights``, ``archive``, ``sampling``), what it did.
     failures
         The fits that failed, in the order of folds and models.
     account
@@ -143,28 +69,15 @@ class TrainingResult:
         Hashes of the rows, and of everything else that decides the result except library versions.
     """
 
-    models: Mapping[str, FittedModel]
+    ensemble: Ensemble
     predictions: Predictions
     scorecards: Mapping[str, Scorecard]
+    ablations: Mapping[str, Ablation]
     failures: tuple[FitFailure, ...]
     account: tuple[FitAccount, ...]
     seeds: Mapping[tuple[str, str], int]
     data_hash: str
     recipe_hash: str
-
-    def ensemble(self) -> MeanEnsemble:
-        """Give the mean of the models fitted on all rows."""
-        return MeanEnsemble(members=tuple(self.models.values()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Task:
-    """The rows of one fold with their weights; ``validate`` is ``None`` in the final fit."""
-
-    name: str
-    train: NDArray[np.intp]
-    validate: NDArray[np.intp] | None
-    sample_weight: NDArray[np.float64]
 
 
 def train(
@@ -173,11 +86,12 @@ def train(
     *,
     execute: Callable[[Iterable[FitJob]], Iterator[FitResult]],
     report: Callable[[Progress], None],
+    events: Sequence[RareEvent] = RARE_EVENTS,
 ) -> TrainingResult:
-    """Examine every model in purged walk-forward, then fit it on all matured rows.
+    """Examine every member in purged walk-forward, then fit it on all matured rows.
 
-    Weights and baselines of a fold are made of its training rows only. A model that fails is recorded
-    and left out of the mean of that fold; too many failures end the run.
+    Rows, weights and baselines of a fold are made of its training rows only. A model that fails is recorded
+    and left out of that fold; too many failures end the run.
 
     Parameters
     ----------
@@ -189,11 +103,14 @@ def train(
         Runs jobs and gives their results in any order, each once; ``run_in_order`` is the plainest.
     report
         Called after each fit.
+    events
+        Rare events from which an archive share is drawn.
 
     Raises
     ------
     HistoryTooShortError
-        If there are too few rows, one class only, or no fold can be made.
+        If there are too few rows, one class only, no fold can be made, or the barrier is asked for and the
+        rows have no volatility.
     FitFailedError
         If fewer models than the quorum were fitted in a fold or in the final fit.
     """
@@ -201,41 +118,57 @@ def train(
     folds = settings.walk_forward.folds(
         training_set.date, training_set.horizon_end, np.unique(training_set.date)
     )
-    tasks = _tasks(training_set, settings, folds)
-    results = _collect(execute(_jobs(training_set, settings, tasks)), settings, tasks, report)
-    fitted = {task.name: _fitted(task.name, settings, results) for task in tasks}
-    predictions = _predictions(training_set, settings, folds, results, fitted)
+    barrier = _barrier(training_set, settings, report)
+    columns = seen_columns(training_set.feature_names, market_features=settings.market_features)
+    fitter = Fitter(
+        X=np.ascontiguousarray(training_set.X[:, columns]),
+        margin=barrier.log_proba[BARRIER] if barrier and settings.start_from == FROM_BARRIER else None,
+        y=training_set.y,
+        n_classes=len(training_set.target.classes),
+        seed=settings.seed,
+        execute=execute,
+        report=report,
+    )
+    cuts, names = (*folds, None), (*(fold.name for fold in folds), FINAL)
+    choice = plan_choice(training_set, settings, cuts, names)
+    weights = chosen_weights(training_set, settings, names, choice, fitter.run(choice))
+    plan = [
+        PlannedFits(
+            rows=choose_rows(training_set, settings, cut, weights=weights[name], events=events),
+            models=settings.models,
+        )
+        for cut, name in zip(cuts, names, strict=True)
+    ]
+    results = fitter.run([*plan, *plan_controls(training_set, settings, folds, weights, events)])
+    fitted = {name: fitted_models(name, settings.models, settings.quorum, results) for name in names}
+    predictions, pool = out_of_fold(training_set, settings, folds, results, barrier)
     return TrainingResult(
-        models={result.model: result.fitted for result in fitted[FINAL] if result.fitted is not None},
+        ensemble=Ensemble(
+            models={result.model: result.fitted for result in fitted[FINAL] if result.fitted is not None},
+            columns=columns,
+            barrier=None if barrier is None else barrier.model,
+            starts_from_barrier=fitter.margin is not None,
+            pool=pool,
+        ),
         predictions=predictions,
         scorecards=_scorecards(predictions, settings),
-        failures=tuple(
-            FitFailure(model=result.model, fold=result.fold, sentence=result.failure)
-            for result in results.values()
-            if result.failure is not None
-        ),
-        account=tuple(_account(training_set, task) for task in tasks),
-        seeds={key: job_seed(settings.seed, *key) for key in results},
+        ablations=measure_controls(training_set, settings, folds, results),
+        failures=failures_of(results),
+        account=tuple(planned.rows.account for planned in plan),
+        seeds={key: fitter.seed_of(*key) for key in results},
         data_hash=training_set.data_hash(),
         recipe_hash=recipe_hash(training_set, settings),
     )
 
 
-def recipe_hash(training_set: TrainingSet, settings: TrainingSettings) -> str:
-    """Give the SHA-256 of everything but the rows that decides what is learnt.
+def seen_columns(names: Sequence[str], *, market_features: bool) -> NDArray[np.intp]:
+    """Give the positions of the features that models see: without those that all symbols of a day share.
 
-    Settings, model parameters, feature catalogue, labeler and target. Two runs with the same hash differ
-    only in their data, so that the gate may treat one as a refit of the other.
+    >>> seen_columns(["return_5", "fear_level"], market_features=False).tolist()
+    [0]
     """
-    constants = {name: value for name, value in vars(parameters).items() if name.isupper()}
-    facts = {
-        "settings": asdict(settings),
-        "parameters": constants,
-        "features": training_set.feature_hash,
-        "labeler": training_set.labeler,
-        "target": asdict(training_set.target),
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    shared = frozenset() if market_features else market_wide()
+    return np.array([at for at, name in enumerate(names) if name not in shared], dtype=np.intp)
 
 
 def _check_worth_training(training_set: TrainingSet, settings: TrainingSettings) -> None:
@@ -250,108 +183,38 @@ def _check_worth_training(training_set: TrainingSet, settings: TrainingSettings)
             f"all {len(training_set)} rows are {name!r}, nothing can be told apart;"
             " choose a target with nearer barriers or load more history"
         )
-
-
-def _tasks(training_set: TrainingSet, settings: TrainingSettings, folds: Sequence[Fold]) -> tuple[_Task, ...]:
-    def task(name: str, rows: NDArray[np.intp], validate: NDArray[np.intp] | None) -> _Task:
-        regimes = training_set.regime[rows]
-        weights = regime_weights(regimes, weights_named(settings.weights, regimes))
-        return _Task(name=name, train=rows, validate=validate, sample_weight=weights)
-
-    exams = [task(fold.name, fold.train, fold.validate) for fold in folds]
-    return (*exams, task(FINAL, np.arange(len(training_set)), None))
-
-
-def _jobs(training_set: TrainingSet, settings: TrainingSettings, tasks: Sequence[_Task]) -> Iterator[FitJob]:
-    """Yield the fits fold by fold; the models of a fold share its arrays, which are cut when needed."""
-    for task in tasks:
-        X, y = training_set.X[task.train], training_set.y[task.train]
-        X_validate = None if task.validate is None else training_set.X[task.validate]
-        for model in settings.models:
-            yield FitJob(
-                model=model,
-                fold=task.name,
-                X=X,
-                y=y,
-                sample_weight=task.sample_weight,
-                X_validate=X_validate,
-                n_classes=len(training_set.target.classes),
-                seed=job_seed(settings.seed, model, task.name),
-            )
-
-
-def _collect(
-    results: Iterator[FitResult],
-    settings: TrainingSettings,
-    tasks: Sequence[_Task],
-    report: Callable[[Progress], None],
-) -> dict[tuple[str, str], FitResult]:
-    """Give the result of every fit, in the order of folds and models whatever the order of arrival."""
-    keys = [(model, task.name) for task in tasks for model in settings.models]
-    arrived = {}
-    for done, result in enumerate(results, start=1):
-        arrived[result.model, result.fold] = result
-        report(Progress(done=done, total=len(keys), what=f"{result.model} {result.fold}"))
-    lost = "no result came back from where it was run"
-    return {key: arrived.get(key, FitResult(model=key[0], fold=key[1], failure=lost)) for key in keys}
-
-
-def _fitted(
-    fold: str, settings: TrainingSettings, results: Mapping[tuple[str, str], FitResult]
-) -> list[FitResult]:
-    """Give the fits of a fold that succeeded, which must be a quorum."""
-    of_fold = [results[model, fold] for model in settings.models]
-    fitted = [result for result in of_fold if result.failure is None]
-    check_quorum([result.model for result in fitted], settings.models, settings.quorum, fold)
-    return fitted
-
-
-def _predictions(
-    training_set: TrainingSet,
-    settings: TrainingSettings,
-    folds: Sequence[Fold],
-    results: Mapping[tuple[str, str], FitResult],
-    fitted: Mapping[str, Sequence[FitResult]],
-) -> Predictions:
-    rows = np.concatenate([fold.validate for fold in folds])
-    n_classes = len(training_set.target.classes)
-
-    def of_fold(model: str, fold: Fold) -> NDArray[np.float64]:
-        proba = results[model, fold.name].proba
-        return np.full((len(fold.validate), n_classes), np.nan) if proba is None else proba
-
-    baselines = [
-        baseline_probabilities(
-            training_set.y[fold.train],
-            training_set.regime[fold.train],
-            training_set.regime[fold.validate],
-            n_classes,
+    if training_set.volatility is None and settings.start_from == FROM_BARRIER:
+        raise HistoryTooShortError(
+            "the rows have no volatility and the models are to start from its barrier;"
+            " compute it of the same bars, or set start_from to nothing"
         )
-        for fold in folds
-    ]
-    means = [
-        mean_probability([result.proba for result in fitted[fold.name] if result.proba is not None])
-        for fold in folds
-    ]
-    return Predictions(
-        date=training_set.date[rows],
-        symbol=training_set.symbol[rows],
-        regime=training_set.regime[rows],
-        truth=training_set.y[rows],
-        fold=np.repeat([fold.name for fold in folds], [len(fold.validate) for fold in folds]),
-        members={
-            model: np.concatenate([of_fold(model, fold) for fold in folds]) for model in settings.models
-        },
-        ensemble=np.concatenate(means),
-        baselines={name: np.concatenate([of_each[name] for of_each in baselines]) for name in baselines[0]},
-        classes=training_set.target.classes,
+
+
+def _barrier(
+    training_set: TrainingSet, settings: TrainingSettings, report: Callable[[Progress], None]
+) -> BarrierHistory | None:
+    if training_set.volatility is None or training_set.forward_variance is None:
+        return None
+    rows = BarrierRows(
+        date=training_set.date,
+        horizon_end=training_set.horizon_end,
+        y=training_set.y,
+        values=training_set.volatility,
+        forward_variance=training_set.forward_variance,
+        target=training_set.target,
+    )
+    return learn_barrier(
+        rows,
+        embargo_days=settings.walk_forward.embargo_days,
+        seed=job_seed(settings.seed, BARRIER, FINAL),
+        report=lambda what: report(Progress(done=0, total=0, what=what)),
     )
 
 
 def _scorecards(predictions: Predictions, settings: TrainingSettings) -> dict[str, Scorecard]:
-    """Score every model on the rows that it predicted; one that failed in every fold has no scorecard."""
+    """Score everyone on the rows that it predicted; a model that failed in every fold has no scorecard."""
     scorecards = {}
-    for name in (ENSEMBLE, *settings.models):
+    for name in predictions.names():
         rows = predictions.predicted(name)
         if rows.any():
             scorecards[name] = score(
@@ -365,13 +228,3 @@ def _scorecards(predictions: Predictions, settings: TrainingSettings) -> dict[st
                 rng=np.random.default_rng(job_seed(settings.seed, name, INTERVALS)),
             )
     return scorecards
-
-
-def _account(training_set: TrainingSet, task: _Task) -> FitAccount:
-    return FitAccount(
-        fold=task.name,
-        rows_trained=len(task.train),
-        rows_validated=0 if task.validate is None else len(task.validate),
-        rows_effective=effective_sample_size(task.sample_weight),
-        weight_share=weight_share(training_set.regime[task.train], task.sample_weight),
-    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from regime.barrier.inputs import VolatilityInputs
     from regime.targets import TargetTable
     from regime.types import Bars, FeatureTable, RegimeSeries
 
@@ -54,6 +55,11 @@ class TrainingSet:
         Name and version of what labelled the regimes.
     target
         What ``y`` is.
+    volatility
+        float32, shape (n_rows, len(regime.barrier.inputs.COLUMNS)), or ``None``: inputs of the volatility
+        forecasts. Known at the close.
+    forward_variance
+        float64, shape (n_rows,): the mean daily variance over the horizon. Known at ``horizon_end``.
 
     Raises
     ------
@@ -74,6 +80,8 @@ class TrainingSet:
     feature_hash: str
     labeler: str
     target: TargetSpec
+    volatility: NDArray[np.float32] | None = None
+    forward_variance: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _check_columns(self)
@@ -98,6 +106,8 @@ class TrainingSet:
             feature_hash=self.feature_hash,
             labeler=self.labeler,
             target=self.target,
+            volatility=None if self.volatility is None else self.volatility[rows],
+            forward_variance=None if self.forward_variance is None else self.forward_variance[rows],
         )
 
     def data_hash(self) -> str:
@@ -114,7 +124,9 @@ class TrainingSet:
         for day in (self.date, self.label_end, self.horizon_end):
             digest.update(day.astype("<i8").tobytes())
         digest.update(self.y.astype("<i8").tobytes())
-        digest.update(np.where(np.isnan(self.X), np.float32(np.nan), self.X).astype("<f4").tobytes())
+        for values, kind in ((self.X, "<f4"), (self.volatility, "<f4"), (self.forward_variance, "<f8")):
+            if values is not None:
+                digest.update(np.where(np.isnan(values), np.nan, values).astype(kind).tobytes())
         return digest.hexdigest()
 
 
@@ -147,6 +159,7 @@ def build_training_set(
     labels: RegimeSeries,
     *,
     feature_hash: str,
+    volatility: VolatilityInputs | None = None,
     unknown_share_max: float = UNKNOWN_SHARE_MAX,
 ) -> tuple[TrainingSet, TrainingSetAccount]:
     """Join features, regimes and targets, and leave out every row that cannot train.
@@ -165,6 +178,8 @@ def build_training_set(
         The market's regimes by day; rows take the label of their own day.
     feature_hash
         Hash of the catalogue that the run is about; other features are refused.
+    volatility
+        Inputs of the volatility forecasts, row by row with the bars; without them there is no barrier.
 
     Raises
     ------
@@ -205,6 +220,8 @@ def build_training_set(
         feature_hash=features.catalogue_hash,
         labeler=labels.labeler,
         target=targets.spec,
+        volatility=None if volatility is None else volatility.values[bar_rows[kept]].astype(np.float32),
+        forward_variance=None if volatility is None else volatility.forward_variance[bar_rows[kept]],
     )
     account = _account(training_set, len(features), warming_up, unknown, immature)
     return training_set, account

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+NONE: Final = "none"
+UNIQUENESS: Final = "uniqueness"
+WEIGHTS_CHOSEN: Final = "auto"
+"""The preset that is chosen in each fold out of ``WEIGHTS_CANDIDATES``."""
+WEIGHTS_CANDIDATES: Final = (NONE, "reference", UNIQUENESS, "inverse_frequency")
+
 RATIO_MAX: Final = 10.0
 """Bound of ``inverse_frequency``: a regime of a few rows must not outweigh all others together."""
 

@@ -18,6 +18,7 @@ from regime.features import (
     volatility,
     volume,
 )
+from regime.features.feature import FearRule, IndexRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,3 +50,12 @@ def catalogue_hash(catalogue: Sequence[Feature] = CATALOGUE, version: str = CATA
     """
     told = [version, *([feature.name, feature.formula] for feature in catalogue)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def market_wide() -> frozenset[str]:
+    """Give the names of features that all symbols share on a day: made of the index or of fear alone.
+
+    >>> len(market_wide())
+    13
+    """
+    return frozenset(feature.name for feature in CATALOGUE if isinstance(feature.rule, IndexRule | FearRule))

@@ -1,0 +1,199 @@
+"""What volatility forecasts and the offset model start from: one table of relative measures by bar.
+
+Everything is relative (a ratio of variances, a rank among the day's symbols, a return in units of its own
+volatility), so that no level of the past is learnt by heart: a model of levels forecasts 2009 with the mean
+of 2005. Two columns are levels and serve as the scale that forecasts multiply: ``log_ewma`` and ``log_fear``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from regime.barrier.panels import Panel, log_variance, rank_of_day, rolling_mean
+from regime.barrier.season import season_columns
+from regime.errors import HistoryTooShortError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regime.types import Bars
+
+LEVELS: Final = ("log_ewma", "log_fear")
+"""Log variance a day: the EWMA's own, and fear's scaled to the symbol."""
+
+RATIOS: Final = ("day", "week", "month", "quarter", "year", "range_month", "fear", "ewma_94", "market_fear")
+"""Log ratios of variances to the EWMA: Garman-Klass with overnight over 1, 5, 22, 66 and 252 bars, Parkinson
+over 22, scaled fear, the faster EWMA; and fear over the symbols' mean EWMA."""
+
+RETURNS: Final = ("return_1_sd", "return_5_sd", "return_21_sd", "return_5")
+
+SHAPES: Final = ("month_rank", "overnight_share", "down_share", "vol_of_vol", "idiosyncratic", "beta")
+"""How a symbol's variance is made up: among all symbols, by night and day, down and up, over time, own and
+shared."""
+
+VOLUMES: Final = ("volume_5_20", "volume_1_20", "kurtosis_60")
+
+SEASONS: Final = (
+    "season", "season_63", "season_126", "season_189", "season_252", "peak_63", "peak_252",
+    "event_age", "event_next", "event_size", "event_season",
+    "event_63", "event_126", "event_189", "event_252",
+)  # fmt: skip
+"""Proxies of the earnings season: variance and outsized days one to four quarters before the coming weeks."""
+
+RANKS: Final = (
+    "rank_return_5", "rank_return_21", "rank_return_63", "rank_return_126", "rank_momentum", "rank_trend_50",
+    "rank_high_252", "rank_beta", "rank_rsi", "rank_volume", "rank_month", "rank_week", "rank_quarter",
+    "rank_idiosyncratic",
+)  # fmt: skip
+"""Ranks among the day's symbols, centred: -.5 to .5."""
+
+COLUMNS: Final = (*LEVELS, *RATIOS, *RETURNS, *SHAPES, *VOLUMES, *SEASONS, *RANKS)
+
+VERSION: Final = "1"
+"""Changes whenever a formula does: part of the recipe's hash."""
+
+LOOK_BACK_SESSIONS: Final = 1000
+"""Sessions after which a value no longer changes in its eighth digit: 252 of peaks that lie 268 back, of events
+measured by an EWMA whose memory of 480 sessions is worth 5e-7."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VolatilityInputs:
+    """The table, row by row with the bars it was made of.
+
+    Parameters
+    ----------
+    values
+        float64, shape (n_bars, len(COLUMNS)); NaN where not known. Known at the bar's close.
+    forward_variance
+        Shape (n_bars,): mean of the daily variance (Garman-Klass with overnight) over the next
+        ``horizon_days`` bars of the symbol. Known when the horizon is over, NaN before.
+    """
+
+    values: NDArray[np.float64]
+    forward_variance: NDArray[np.float64]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Give one column, shape (n_bars,)."""
+        return self.values[:, COLUMNS.index(name)]
+
+
+def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int) -> VolatilityInputs:
+    """Compute the table of every bar.
+
+    Parameters
+    ----------
+    bars
+        Symbols that are predicted; cross-sectional columns compare exactly these.
+    index, fear
+        The market index, and effective fear in VIX points (``regime.labels.effective_fear``). A day
+        without fear takes the last one before it.
+    horizon_days
+        How far ``forward_variance`` looks ahead.
+
+    Raises
+    ------
+    HistoryTooShortError
+        If there are no bars, or no fear at all.
+    """
+    if not len(bars) or not len(fear):
+        raise HistoryTooShortError(
+            f"volatility needs bars and fear, there are {len(bars)} and {len(fear)};"
+            " load more history of the index"
+        )
+    panel = Panel.of(bars)
+    frames = _columns(panel, _aligned(index, panel), _aligned(fear, panel))
+    values = np.stack([panel.of_bars(frames[name]) for name in COLUMNS], axis=1)
+    values[~np.isfinite(values)] = np.nan
+    return VolatilityInputs(values=values, forward_variance=_forward(panel, bars, horizon_days))
+
+
+def _aligned(bars: Bars, panel: Panel) -> pd.Series[float]:
+    return pd.Series(bars.close, index=bars.date).reindex(panel.sessions, method="ffill")
+
+
+def _forward(panel: Panel, bars: Bars, horizon_days: int) -> NDArray[np.float64]:
+    """Give the mean variance of the next bars of each symbol, in its own bars and not in sessions."""
+    daily = pd.Series(panel.of_bars(panel.daily_variance)).groupby(bars.symbol, sort=False)
+    ahead = daily.transform(lambda own: own[::-1].rolling(horizon_days).mean()[::-1].shift(-1))
+    return ahead.to_numpy(dtype=np.float64)
+
+
+def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> dict[str, pd.DataFrame]:
+    ewma = panel.ewma(0.97)
+    level = log_variance(ewma)
+    fear_variance = (fear / 100) ** 2 / 252
+    usual = rolling_mean(panel.squares, 252, 60).div(rolling_mean(fear_variance, 252, 60), axis=0)
+    log_fear = log_variance(usual.mul(fear_variance, axis=0))
+    windows = {
+        name: log_variance(rolling_mean(panel.daily_variance, bars))
+        for name, bars in (("day", 1), ("week", 5), ("month", 22), ("quarter", 66), ("year", 252))
+    }
+    columns = {"log_ewma": level, "log_fear": log_fear, "fear": log_fear - level}
+    columns |= {name: variance - level for name, variance in windows.items()}
+    columns["range_month"] = log_variance(rolling_mean(panel.range_variance, 22, 10)) - level
+    columns["ewma_94"] = log_variance(panel.ewma(0.94)) - level
+    market = np.log(fear_variance) - np.log(ewma.mean(axis=1))
+    columns["market_fear"] = panel.spread(market)
+    columns |= _returns(panel, ewma) | _shapes(panel, index, ewma, windows["month"]) | _volumes(panel)
+    columns |= season_columns(panel)
+    return columns | _ranks(panel, columns, windows)
+
+
+def _returns(panel: Panel, ewma: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    sigma = np.sqrt(ewma)
+    found = {f"return_{bars}_sd": panel.log_close.diff(bars) / sigma for bars in (1, 5, 21)}
+    return {**found, "return_5": panel.log_close.diff(5).clip(-0.3, 0.3)}
+
+
+def _shapes(
+    panel: Panel, index: pd.Series[float], ewma: pd.DataFrame, month: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    returns, variance = panel.returns, panel.daily_variance
+    of_index = np.log(index).diff()
+    month_sum = panel.squares.rolling(22).sum()
+    own = panel.excess() ** 2
+    return {
+        "month_rank": month.sub(month.mean(axis=1), axis=0),
+        "overnight_share": panel.overnight.rolling(22, min_periods=10).sum()
+        / variance.rolling(22, min_periods=10).sum(),
+        "down_share": panel.squares.where(returns < 0, 0.0).rolling(22).sum() / month_sum,
+        "vol_of_vol": log_variance(variance).rolling(22).std(),
+        "idiosyncratic": np.log(panel.smoothed(own, 0.97) / ewma),
+        "beta": returns.rolling(120).cov(of_index).div(of_index.rolling(120).var(), axis=0),
+    }
+
+
+def _volumes(panel: Panel) -> dict[str, pd.DataFrame]:
+    volume = panel.volume
+    month = volume.rolling(20).mean()
+    return {
+        "volume_5_20": np.log(volume.rolling(5).mean() / month),
+        "volume_1_20": np.log(volume / month),
+        "kurtosis_60": panel.returns.rolling(60).kurt(),
+    }
+
+
+def _ranks(
+    panel: Panel, columns: dict[str, pd.DataFrame], windows: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    log_close = panel.log_close
+    ups, downs = (panel.smoothed((sign * panel.changes).clip(lower=0), 13 / 14) for sign in (1, -1))
+    compared = {f"return_{bars}": log_close.diff(bars) for bars in (5, 21, 63, 126)}
+    compared |= {
+        "momentum": log_close.shift(21) - log_close.shift(252),
+        "trend_50": log_close - np.log(np.exp(log_close).rolling(50).mean()),
+        "high_252": log_close - np.log(panel.high.rolling(252, min_periods=126).max()),
+        "beta": columns["beta"],
+        "rsi": ups / (ups + downs),
+        "volume": columns["volume_5_20"],
+        "month": windows["month"],
+        "week": windows["week"],
+        "quarter": windows["quarter"],
+        "idiosyncratic": columns["idiosyncratic"],
+    }
+    return {f"rank_{name}": rank_of_day(frame) for name, frame in compared.items()}

@@ -1,0 +1,113 @@
+"""Bars as panels, sessions by symbols, and the daily variances that everything else averages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regime.types import Bars
+
+VARIANCE_MIN: Final = 1e-8
+"""A bar whose high is its low has no range; a log must stay finite. It is .01 % a day."""
+
+EWMA_BARS_MIN: Final = 20
+
+Frame = TypeVar("Frame", pd.DataFrame, "pd.Series[float]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """All bars as frames of shape (n_sessions, n_symbols); NaN where a symbol has no bar.
+
+    ``overnight``, ``range_variance`` (Parkinson 1980) and ``daily_variance`` (Garman & Klass 1980, equation
+    19, plus the squared overnight return) are variances of log returns a day. Where only closes are known
+    the squared return stands for all of them.
+    """
+
+    sessions: NDArray[np.datetime64]
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]]
+    log_close: pd.DataFrame
+    changes: pd.DataFrame
+    returns: pd.DataFrame
+    squares: pd.DataFrame
+    high: pd.DataFrame
+    volume: pd.DataFrame
+    overnight: pd.DataFrame
+    range_variance: pd.DataFrame
+    daily_variance: pd.DataFrame
+
+    @classmethod
+    def of(cls, bars: Bars) -> Self:
+        """Lay out bars; the order of rows is kept for the way back."""
+        sessions, at = np.unique(bars.date, return_inverse=True)
+        symbols, of = np.unique(bars.symbol, return_inverse=True)
+
+        def frame(column: NDArray[np.float64]) -> pd.DataFrame:
+            cells = np.full((len(sessions), len(symbols)), np.nan)
+            cells[at, of] = column
+            return pd.DataFrame(cells, sessions, symbols)
+
+        open_, high, low, close = (frame(getattr(bars, name)) for name in ("open", "high", "low", "close"))
+        volume = frame(bars.volume)
+        before = close.ffill().shift()
+        returns = np.log(close / before)
+        squares = returns**2
+        log_range = np.log(high / low) ** 2
+        body = (2 * np.log(2) - 1) * np.log(close / open_) ** 2
+        overnight = np.log(open_ / before) ** 2
+        garman_klass = (0.5 * log_range - body).clip(lower=VARIANCE_MIN)
+        return cls(
+            sessions=sessions,
+            rows=(at, of),
+            log_close=np.log(close),
+            changes=close.diff() / before,
+            returns=returns,
+            squares=squares,
+            high=high.fillna(close),
+            volume=volume.where(volume > 0),
+            overnight=overnight.fillna(0.0).where(close.notna()),
+            range_variance=(log_range / (4 * np.log(2))).clip(lower=VARIANCE_MIN).fillna(squares),
+            daily_variance=(garman_klass + overnight).fillna(squares),
+        )
+
+    def of_bars(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Give a frame's value of each bar, shape (n_bars,)."""
+        return np.asarray(frame.to_numpy()[self.rows], dtype=np.float64)
+
+    def spread(self, series: pd.Series[float]) -> pd.DataFrame:
+        """Give every symbol the same series."""
+        wide = np.repeat(series.to_numpy()[:, np.newaxis], self.returns.shape[1], axis=1)
+        return pd.DataFrame(wide, self.sessions, self.returns.columns)
+
+    def smoothed(self, frame: pd.DataFrame, decay: float) -> pd.DataFrame:
+        """Give the exponentially weighted mean, weights scaled to sum 1."""
+        return frame.ewm(alpha=1 - decay, min_periods=EWMA_BARS_MIN).mean()
+
+    def ewma(self, decay: float) -> pd.DataFrame:
+        """Give the exponentially weighted mean of squared returns (RiskMetrics 1996)."""
+        return self.smoothed(self.squares, decay)
+
+    def excess(self) -> pd.DataFrame:
+        """Give returns less the day's mean over the symbols."""
+        return self.returns.sub(self.returns.mean(axis=1), axis=0)
+
+
+def rolling_mean(frame: Frame, bars: int, bars_min: int | None = None) -> Frame:
+    """Give the mean of the last bars, of at least half of them unless said otherwise."""
+    return frame.rolling(bars, min_periods=bars_min or max(1, bars // 2)).mean()
+
+
+def log_variance(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the logarithm, of at least .03 % a day so that it stays finite."""
+    return np.log(frame.clip(lower=1e-7))
+
+
+def rank_of_day(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give each value's rank among those of its day, centred: above -.5 to .5; ties share theirs."""
+    return frame.rank(axis=1, pct=True) - 0.5

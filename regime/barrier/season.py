@@ -1,0 +1,75 @@
+"""Proxies of the earnings season, for which no calendar is at hand.
+
+Companies report every quarter, about 63 sessions apart, and such days move and trade more than others. So
+what the variance was in the weeks one to four quarters before the coming weeks says something about them.
+All windows end before the day's close.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+
+from regime.barrier.panels import rolling_mean
+
+if TYPE_CHECKING:
+    from regime.barrier.panels import Panel
+
+QUARTERS: Final = (63, 126, 189, 252)
+WINDOW: Final = 16
+"""Sessions looked at a quarter earlier: the coming 14 and one on either side."""
+WINDOW_MIN: Final = 10
+EVENT_MAX: Final = 10.0
+PEAK_MAX: Final = 30.0
+
+
+def season_columns(panel: Panel) -> dict[str, pd.DataFrame]:
+    """Give the columns of ``regime.barrier.inputs.SEASONS`` as frames of the panel's shape."""
+    variance, year = panel.daily_variance, rolling_mean(panel.daily_variance, 252)
+    then = {lag: _earlier(rolling_mean(variance, WINDOW, WINDOW_MIN), lag) for lag in QUARTERS}
+    peaks = variance.rolling(WINDOW, min_periods=WINDOW_MIN).max()
+    columns = {"season": np.log(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
+    columns |= {f"season_{lag}": np.log(each / year) for lag, each in then.items()}
+    columns |= {f"peak_{lag}": (_earlier(peaks, lag) / year).clip(upper=PEAK_MAX) for lag in (63, 252)}
+    return columns | _event_columns(panel)
+
+
+def _earlier(frame: pd.DataFrame, lag: int) -> pd.DataFrame:
+    """Give the window that lies ``lag`` sessions before the coming one; it ends at least 48 sessions ago."""
+    return frame.shift(lag - WINDOW + 1)
+
+
+def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
+    """Tell days on which a symbol moved by itself in heavy trade: how long ago, how large, in which season."""
+    events = _outsized(panel)
+    age = _age_of_highest(events, QUARTERS[0])
+    largest = events.rolling(WINDOW, min_periods=WINDOW_MIN).max()
+    then = {lag: _earlier(largest, lag) for lag in QUARTERS}
+    usual = events.rolling(252, min_periods=120).mean()
+    columns = {
+        "event_age": age,
+        "event_next": (QUARTERS[0] - age).clip(-5, QUARTERS[0]),
+        "event_size": events.rolling(QUARTERS[0]).max().clip(upper=EVENT_MAX),
+        "event_season": (sum(then.values(), start=0.0 * usual) / len(QUARTERS) / usual).clip(0, 6),
+    }
+    return columns | {f"event_{lag}": each.clip(upper=EVENT_MAX) for lag, each in then.items()}
+
+
+def _outsized(panel: Panel) -> pd.DataFrame:
+    """Give how far a day stands out: its own move in usual own moves, times the log of relative volume."""
+    own = panel.excess()
+    usual = np.sqrt(panel.smoothed(own**2, 0.97)).shift()
+    volume = panel.volume / panel.volume.rolling(63, min_periods=30).median()
+    return (own.abs() / usual * np.log1p(volume.clip(upper=8))).fillna(0.0)
+
+
+def _age_of_highest(frame: pd.DataFrame, bars: int) -> pd.DataFrame:
+    """Give how many sessions ago the highest of the last ``bars`` was; NaN before there are so many."""
+    ages = np.full(frame.shape, np.nan)
+    if len(frame) >= bars:
+        windows = sliding_window_view(frame.to_numpy(), bars, axis=0)
+        ages[bars - 1 :] = bars - 1 - windows.argmax(axis=2)
+    return pd.DataFrame(ages, frame.index, frame.columns)

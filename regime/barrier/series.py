@@ -1,0 +1,96 @@
+"""The probability that a driftless random walk touches one of two barriers within the horizon.
+
+The double-barrier series of a Brownian motion (Darling & Siegert 1953; Borodin & Salminen 2002, 3.0.6) is
+for a path watched all the time; closes are watched once a day. Broadie, Glasserman & Kou (1997) move each
+barrier away by .5826 standard deviations of a step, after which the series is within .012 of the exact
+numbers for 14 closes; without it .13 to .16 off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from regime.targets import FIRST_TOUCH, LOWER, NEITHER, UPPER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regime.types import TargetSpec
+
+DISCRETE_SHIFT: Final = 0.5826
+"""-zeta(1/2) / sqrt(2 pi), Broadie, Glasserman & Kou (1997), theorem 1.1."""
+
+TERMS: Final = 100
+PROBABILITY_MIN: Final = 1e-4
+"""A probability of the series counts as at least this: markets jump, Brownian motion does not."""
+
+GRID_POINTS: Final = 4001
+SIGMA_RANGE: Final = (0.001, 0.25)
+"""Daily volatility beyond which the nearer end is taken."""
+
+
+def touch_probabilities(
+    sigma: NDArray[np.float64],
+    up: NDArray[np.float64] | float,
+    down: NDArray[np.float64] | float,
+    closes: int,
+) -> NDArray[np.float64]:
+    """Give the probabilities of lower barrier, neither, upper barrier, shape (n, 3), each row summing to 1.
+
+    ``sigma``, shape (n,), is the standard deviation of a daily log return; ``up`` and ``down`` are the
+    distances of the barriers in log returns, both positive.
+
+    >>> touch_probabilities(np.array([0.02]), np.log(1.1), -np.log(0.95), 14).round(2).tolist()
+    [[0.38, 0.53, 0.09]]
+    """
+    above, below = up + DISCRETE_SHIFT * sigma, down + DISCRETE_SHIFT * sigma
+    width = above + below
+    n = np.arange(1, TERMS + 1)[:, np.newaxis]
+    decay = np.exp(-((n * np.pi * sigma / width) ** 2) * closes / 2) / n
+
+    def before_the_other(distance: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        waves = (-1.0) ** n * np.sin(n * np.pi * other / width) * decay
+        touched: NDArray[np.float64] = other / width + 2 / np.pi * waves.sum(axis=0)
+        return touched
+
+    upper, lower = before_the_other(above, below), before_the_other(below, above)
+    proba = np.empty((len(sigma), 3))
+    proba[:, LOWER], proba[:, NEITHER], proba[:, UPPER] = lower, 1 - lower - upper, upper
+    proba = np.clip(proba, PROBABILITY_MIN, 1.0)
+    return proba / proba.sum(axis=1, keepdims=True)
+
+
+def barrier_log_probabilities(
+    sigma: NDArray[np.float64], ewma_sigma: NDArray[np.float64], spec: TargetSpec
+) -> NDArray[np.float64]:
+    """Give log-probabilities of a target's classes for forecast volatilities, shape (n, 3).
+
+    ``sigma`` and ``ewma_sigma``, shape (n,), are daily volatilities: the forecast, and the one that a
+    ``vol_scaled`` target puts its barriers by. The series is computed on a grid and interpolated, which
+    costs less than 1e-6.
+
+    >>> from regime.targets import target_named
+    >>> one = np.array([0.02])
+    >>> np.exp(barrier_log_probabilities(one, one, target_named("reference"))).round(2).tolist()
+    [[0.38, 0.53, 0.09]]
+    """
+    if spec.kind == FIRST_TOUCH:
+        grid = np.geomspace(*SIGMA_RANGE, GRID_POINTS)
+        table = touch_probabilities(grid, np.log1p(spec.up), -np.log1p(-spec.down), spec.horizon_days)
+        return _interpolated(sigma, grid, table)
+    # The barriers stand in units of the EWMA over the horizon: only the forecast's ratio to it matters.
+    grid = np.geomspace(0.05, 20.0, GRID_POINTS)
+    over_horizon = np.sqrt(spec.horizon_days)
+    table = touch_probabilities(grid, spec.up * over_horizon, spec.down * over_horizon, spec.horizon_days)
+    return _interpolated(sigma / ewma_sigma, grid, table)
+
+
+def _interpolated(
+    at: NDArray[np.float64], grid: NDArray[np.float64], table: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    place = np.log(np.clip(at, grid[0], grid[-1]))
+    columns = [np.interp(place, np.log(grid), table[:, column]) for column in range(table.shape[1])]
+    log_proba: NDArray[np.float64] = np.log(np.stack(columns, axis=1))
+    return log_proba
