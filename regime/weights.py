@@ -113,7 +113,10 @@ def uniqueness_weights(uniqueness: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def uniqueness_of_rows(
-    symbol: NDArray[np.str_], date: NDArray[np.datetime64], label_end: NDArray[np.datetime64]
+    symbol: NDArray[np.str_],
+    date: NDArray[np.datetime64],
+    label_end: NDArray[np.datetime64],
+    sessions: NDArray[np.datetime64] | None = None,
 ) -> NDArray[np.float64]:
     """Give how much of its own the label of each training row is, shape (n_rows,), in (0, 1].
 
@@ -122,13 +125,16 @@ def uniqueness_of_rows(
     symbol, and the mean of 1 / c over them is the uniqueness (Lopez de Prado 2018, section 4.4). Exactly
     these rows are counted, a repeated row each time, so that nothing after a fold's cut has a say.
 
-    Sessions are the days on which any row stands or any label ends. Where every session between has a row
-    and no symbol misses one, both functions agree; among thinned rows the sessions left out have no say.
+    Both functions agree if all ``sessions`` are given and no symbol misses one. Without them only days on
+    which a row stands or a label ends are sessions: the labels that reach beyond the last row may then be
+    off by some hundredths, and among thinned rows the days left out have no say.
 
     Parameters
     ----------
     symbol, date, label_end
         Shape (n_rows,), in any order: the key of each row, and the day on which its label was decided.
+    sessions
+        Further trading days, in any order and number; they may go beyond the rows.
 
     Raises
     ------
@@ -140,11 +146,11 @@ def uniqueness_of_rows(
     [0.75, 0.5]
     """
     _check_label_ends(symbol, date, label_end)
-    sessions = np.unique(np.concatenate((date, label_end)))
-    width = len(sessions) + 1
+    days = np.unique(np.concatenate((date, label_end) if sessions is None else (date, label_end, sessions)))
+    width = len(days) + 1
     names, codes = np.unique(symbol, return_inverse=True)
-    first = codes * width + np.searchsorted(sessions, date, side="right")
-    stop = codes * width + np.searchsorted(sessions, label_end, side="right")
+    first = codes * width + np.searchsorted(days, date, side="right")
+    stop = codes * width + np.searchsorted(days, label_end, side="right")
     cells = len(names) * width
     concurrent = np.cumsum(np.bincount(first, minlength=cells) - np.bincount(stop, minlength=cells))
     share = np.divide(1.0, concurrent, out=np.zeros(cells), where=concurrent > 0)
