@@ -1,4 +1,4 @@
-"""Intervals for skill that know that neighbouring days, and all symbols of a day, move together."""
+"""Intervals of skill and means that know that neighbouring days, and all symbols of a day, move together."""
 
 from __future__ import annotations
 
@@ -71,16 +71,71 @@ def block_bootstrap_interval(
     _check(loss, baseline_loss, block_days, draws, level)
     if np.count_nonzero(baseline_loss) < max(DAYS_MIN, 2 * block_days):
         return None
-    days = len(loss)
+    return _interval(1 - _ratios(loss, baseline_loss, rng, block_days, draws), level)
+
+
+def mean_interval(
+    total: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    block_days: int = 20,
+    draws: int = 1000,
+    level: float = 0.95,
+) -> Interval | None:
+    """Give the percentile interval of the mean of rows, sum(total) / sum(rows), by the same bootstrap.
+
+    Parameters
+    ----------
+    total, rows
+        Shape (n_days,), in date order: the sum over each day's rows of what is averaged, of either sign, and
+        how many rows they are. For one regime pass all days, with 0 on the days of the others.
+    rng, block_days, draws, level
+        As for ``block_bootstrap_interval``.
+
+    Returns
+    -------
+    Interval or None
+        None if fewer than 40 days, or than two blocks, have a row: not known.
+
+    Raises
+    ------
+    SettingInvalidError
+        If lengths differ or a setting is out of range.
+
+    >>> rng = np.random.default_rng(7)
+    >>> interval = mean_interval(rng.normal(1.0, 1.0, size=500), np.full(500, 2.0), rng)
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.4, 0.48)
+    """
+    _check(total, rows, block_days, draws, level)
+    if np.count_nonzero(rows) < max(DAYS_MIN, 2 * block_days):
+        return None
+    return _interval(_ratios(total, rows, rng, block_days, draws), level)
+
+
+def _interval(drawn: NDArray[np.float64], level: float) -> Interval:
+    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(low=float(low), high=float(high), level=level)
+
+
+def _ratios(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    rng: np.random.Generator,
+    block_days: int,
+    draws: int,
+) -> NDArray[np.float64]:
+    """Give sum(above) / sum(below) of each draw that has something below."""
+    days = len(above)
     blocks = -(-days // block_days)
     starts = rng.integers(0, days, size=(draws, blocks))
     lengths = np.full(blocks, block_days)
     lengths[-1] = days - block_days * (blocks - 1)
-    drawn, drawn_baseline = (_sums(column, starts, lengths) for column in (loss, baseline_loss))
-    filled = drawn_baseline > 0
-    skill = 1 - drawn[filled] / drawn_baseline[filled]
-    low, high = np.quantile(skill, ((1 - level) / 2, (1 + level) / 2))
-    return Interval(low=float(low), high=float(high), level=level)
+    drawn_above, drawn_below = (_sums(column, starts, lengths) for column in (above, below))
+    filled = drawn_below > 0
+    ratios: NDArray[np.float64] = drawn_above[filled] / drawn_below[filled]
+    return ratios
 
 
 def _sums(
@@ -97,7 +152,7 @@ def _check(
 ) -> None:
     if loss.shape != baseline_loss.shape or loss.ndim != 1:
         raise SettingInvalidError(
-            f"daily losses have shapes {loss.shape} and {baseline_loss.shape}; give one number a day for both"
+            f"daily sums have shapes {loss.shape} and {baseline_loss.shape}; give one number a day for both"
         )
     if block_days < 1 or draws < 1 or not 0 < level < 1:
         raise SettingInvalidError(

@@ -104,7 +104,8 @@ def uniqueness_weights(uniqueness: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the ``sample_weight`` of rows by their average label uniqueness, with mean 1.
 
     Lopez de Prado (2018, section 4.5): a row that shares its returns with many others tells less. Both
-    have shape (n_rows,); the uniqueness is that of ``regime.targets.average_uniqueness``.
+    have shape (n_rows,); the uniqueness is that of ``uniqueness_of_rows``, or of
+    ``regime.targets.average_uniqueness`` where bars are at hand.
 
     Raises
     ------
@@ -115,6 +116,53 @@ def uniqueness_weights(uniqueness: NDArray[np.float64]) -> NDArray[np.float64]:
     [0.5, 1.5]
     """
     return _with_mean_one(uniqueness, uniqueness)
+
+
+def uniqueness_of_rows(
+    symbol: NDArray[np.str_],
+    date: NDArray[np.datetime64],
+    label_end: NDArray[np.datetime64],
+    sessions: NDArray[np.datetime64] | None = None,
+) -> NDArray[np.float64]:
+    """Give how much of its own the label of each training row is, shape (n_rows,), in (0, 1].
+
+    What ``regime.targets.average_uniqueness`` says of bars, for rows of which the bars are not at hand: a
+    label spans the sessions after its day up to its end, each session is shared by c labels of the
+    symbol, and the mean of 1 / c over them is the uniqueness (Lopez de Prado 2018, section 4.4). Exactly
+    these rows are counted, a repeated row each time, so that nothing after a fold's cut has a say.
+
+    Both functions agree if all ``sessions`` are given and no symbol misses one. Without them only days on
+    which a row stands or a label ends are sessions: the labels that reach beyond the last row may then be
+    off by some hundredths, and among thinned rows the days left out have no say.
+
+    Parameters
+    ----------
+    symbol, date, label_end
+        Shape (n_rows,), in any order: the key of each row, and the day on which its label was decided.
+    sessions
+        Further trading days, in any order and number; they may go beyond the rows.
+
+    Raises
+    ------
+    SettingInvalidError
+        If a label does not end after its day: the row has no known label and must not train.
+
+    >>> days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], dtype="datetime64[D]")
+    >>> uniqueness_of_rows(np.array(["SPY", "SPY"]), days[:2], days[[2, 2]]).tolist()
+    [0.75, 0.5]
+    """
+    _check_label_ends(symbol, date, label_end)
+    days = np.unique(np.concatenate((date, label_end) if sessions is None else (date, label_end, sessions)))
+    width = len(days) + 1
+    names, codes = np.unique(symbol, return_inverse=True)
+    first = codes * width + np.searchsorted(days, date, side="right")
+    stop = codes * width + np.searchsorted(days, label_end, side="right")
+    cells = len(names) * width
+    concurrent = np.cumsum(np.bincount(first, minlength=cells) - np.bincount(stop, minlength=cells))
+    share = np.divide(1.0, concurrent, out=np.zeros(cells), where=concurrent > 0)
+    before = np.concatenate(([0.0], np.cumsum(share)))
+    uniqueness: NDArray[np.float64] = (before[stop] - before[first]) / (stop - first)
+    return uniqueness
 
 
 def weight_share(
@@ -147,6 +195,22 @@ def effective_sample_size(sample_weight: NDArray[np.float64]) -> float:
     """
     squares = float(np.square(sample_weight).sum())
     return float(sample_weight.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _check_label_ends(
+    symbol: NDArray[np.str_], date: NDArray[np.datetime64], label_end: NDArray[np.datetime64]
+) -> None:
+    if not len(symbol) == len(date) == len(label_end):
+        raise SettingInvalidError(
+            f"{len(symbol)} symbols, {len(date)} days and {len(label_end)} label ends; give every row all"
+        )
+    wrong = ~(label_end > date)  # NaT compares false, so that an unknown end is wrong too
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise SettingInvalidError(
+            f"{symbol[at]} {date[at]} has its label end on {label_end[at]} ({int(wrong.sum())} such rows);"
+            " leave rows out whose label is not known"
+        )
 
 
 def _with_mean_one(weights: NDArray[np.float64], checked: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,12 +5,14 @@ import pytest
 
 from regime.codes import RegimeNameUnknownError, regime_codes
 from regime.errors import SettingInvalidError
-from regime.types import REGIMES, Regime
+from regime.targets import average_uniqueness, compute_targets
+from regime.types import REGIMES, Bars, Regime, TargetSpec
 from regime.weights import (
     WEIGHTS,
     effective_sample_size,
     inverse_frequency,
     regime_weights,
+    uniqueness_of_rows,
     uniqueness_weights,
     weight_share,
     weights_named,
@@ -114,3 +116,60 @@ def test_equal_weights_lose_no_row_and_one_heavy_row_is_one_row() -> None:
 def test_a_row_without_known_uniqueness_is_refused() -> None:
     with pytest.raises(SettingInvalidError, match="nan"):
         uniqueness_weights(np.array([0.5, np.nan]))
+
+
+def test_the_uniqueness_of_rows_is_that_of_their_bars() -> None:
+    days = np.arange("2024-01-01", "2024-05-01", dtype="datetime64[D]")
+    closes = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.03, (2, len(days))), axis=1))
+    bars = Bars.concat([Bars.of_closes(name, days, closes[at]) for at, name in enumerate(("AAA", "BBB"))])
+    spec = TargetSpec(name="x", kind="first_touch", up=0.1, down=0.05, horizon_days=14)
+    targets = compute_targets(bars, spec)
+    training = targets.matured & (bars.date < np.datetime64("2024-04-01"))
+    of_bars = average_uniqueness(bars, targets, training)[training]
+    order = np.lexsort((bars.symbol[training], bars.date[training]))
+    symbol, date, label_end = (
+        bars.symbol[training][order],
+        bars.date[training][order],
+        targets.label_end[training][order],
+    )
+    of_rows = uniqueness_of_rows(symbol, date, label_end, days)
+    assert len(of_rows) == 182
+    assert 0.05 < of_rows.min() < 0.5 < of_rows.max()
+    np.testing.assert_allclose(of_rows, of_bars[order], rtol=1e-12)
+    # Days that no row knows of are missing only beyond the last row.
+    early = label_end <= date.max()
+    assert early.sum() == 166
+    alone = uniqueness_of_rows(symbol, date, label_end)
+    np.testing.assert_allclose(alone[early], of_rows[early], rtol=1e-12)
+    np.testing.assert_allclose(alone, of_rows, rtol=0.06)
+
+
+def test_labels_of_two_symbols_share_nothing_and_a_repeated_row_is_half_its_own() -> None:
+    monday, tuesday = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
+    apart = uniqueness_of_rows(np.array(["AAA", "BBB"]), np.full(2, monday), np.full(2, tuesday))
+    repeated = uniqueness_of_rows(np.array(["AAA", "AAA"]), np.full(2, monday), np.full(2, tuesday))
+    assert apart.tolist() == [1.0, 1.0]
+    assert repeated.tolist() == [0.5, 0.5]
+
+
+def test_labels_that_meet_at_one_close_share_no_session() -> None:
+    days = np.array(["2024-01-01", "2024-01-03", "2024-01-05"], dtype="datetime64[D]")
+    assert uniqueness_of_rows(np.array(["AAA", "AAA"]), days[:2], days[1:]).tolist() == [1.0, 1.0]
+
+
+def test_no_rows_have_no_uniqueness() -> None:
+    none = np.array([], dtype="datetime64[D]")
+    assert uniqueness_of_rows(np.array([], dtype=np.str_), none, none).shape == (0,)
+
+
+@pytest.mark.parametrize("end", ["2024-01-01", "2023-12-29", "NaT"])
+def test_a_row_whose_label_is_not_known_later_is_refused(end: str) -> None:
+    days = np.array(["2024-01-01", end], dtype="datetime64[D]")
+    with pytest.raises(SettingInvalidError, match=f"AAA 2024-01-01 has its label end on {end}"):
+        uniqueness_of_rows(np.array(["AAA"]), days[:1], days[1:])
+
+
+def test_columns_of_different_lengths_have_no_uniqueness() -> None:
+    days = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
+    with pytest.raises(SettingInvalidError, match="give every row all"):
+        uniqueness_of_rows(np.array(["AAA", "AAA"]), days[:1], days[1:])
