@@ -52,10 +52,22 @@ def catalogue_hash(catalogue: Sequence[Feature] = CATALOGUE, version: str = CATA
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
+_COMPARED_ALIKE: Final = (
+    "breadth_above_sma_50",
+    "breadth_above_sma_200",
+    "breadth_rising_5",
+    "dispersion_20",
+    "quarter_sine",
+    "quarter_cosine",
+)
+"""Made of all symbols or of the date: no index and no fear, and yet one number a day."""
+
+
 def market_wide() -> frozenset[str]:
-    """Give the names of features that all symbols share on a day: made of the index or of fear alone.
+    """Give the names of features that all symbols share on a day.
 
     >>> len(market_wide())
-    13
+    18
     """
-    return frozenset(feature.name for feature in CATALOGUE if isinstance(feature.rule, IndexRule | FearRule))
+    of_index = {feature.name for feature in CATALOGUE if isinstance(feature.rule, IndexRule | FearRule)}
+    return frozenset({*of_index, *_COMPARED_ALIKE})
