@@ -38,7 +38,8 @@ from benchmarks.label_figures import (
     recovery_share,
 )
 from benchmarks.label_peers import peers, run_peer
-from daemon.plots import FILL, INK, PALE_INK
+from daemon.figures import INK, PALE_INK
+from daemon.plots import FILL
 from regime.labels import (
     LABELERS,
     JumpLabeler,

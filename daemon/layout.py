@@ -14,6 +14,12 @@ IGNORED_SUFFIXES: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 SCORECARDS: Final = "scorecards"
 """The artifact of a version that holds the scorecards of its ensemble and members."""
 
+EXPLANATION: Final = "explanation"
+"""The artifact that holds what its tree member looks at; absent if it has none."""
+
+RELIABILITY: Final = "reliability"
+"""The artifact that holds how far its probabilities can be believed; older versions lack it."""
+
 
 class Layout(NamedTuple):
     """The paths of a directory that ``regimed init`` laid out.

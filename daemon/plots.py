@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -15,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from daemon.errors import UsageError
+from daemon.figures import INK, PALE_INK, write_figure
 from daemon.plot_events import LANE_PX, draw_events, place_events
 from regime.labels import effective_fear
 from regime.types import Regime
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from regime.events import RareEvent
     from regime.types import Bars, RegimeSeries
 
-INK: Final = "#1a1a1a"
-PALE_INK: Final = "#6b6b6b"
-
 # Fills are of Okabe and Ito's palette (2008), which every common colour vision tells apart. Crash and
 # high volatility are also told apart without any colour: one is hatched and darker.
 FILL: Final = {
@@ -45,9 +41,6 @@ FILL: Final = {
 }
 WIDE_RANGE: Final = 10.0
 """From this ratio of the highest to the lowest price on, ticks at 1, 2, 5, 10 are the readable ones."""
-
-_METADATA: Final = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-
 
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 1170.0, 623.0, 43.0
 """Edges of what is inside the axes, in pixels from the lower left corner."""
@@ -78,26 +71,10 @@ def plot_labels(
     UsageError
         If the suffix is another, or there is nothing to draw.
     """
-    suffix = path.suffix.lower()
-    if suffix not in _METADATA:
-        raise UsageError(f"{path.name}: a plot is written as .png or .svg; choose one of these suffixes")
     drawn = np.isin(index.date, labels.date)
     if not drawn.any():
         raise UsageError("there are no labelled days to draw; label an index first")
-    with mpl.rc_context(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 11,
-            "hatch.linewidth": 0.6,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "regimed",
-            "text.parse_math": False,
-        }
-    ):
-        figure = _figure(index, fear, labels, drawn, events)
-        buffer = BytesIO()
-        figure.savefig(buffer, format=suffix[1:], metadata=_METADATA[suffix])
-    path.write_bytes(buffer.getvalue())
+    write_figure(path, lambda: _figure(index, fear, labels, drawn, events))
 
 
 def _figure(

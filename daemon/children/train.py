@@ -19,6 +19,7 @@ import joblib
 import xgboost
 
 from daemon.children.data import first_market, settings_of
+from daemon.children.explanations import explanations
 from daemon.children.references import drift_references
 from daemon.children.speech import die_with_parent, main_of, say_progress
 from daemon.children.stored import evidence_bytes, golden_bytes
@@ -145,6 +146,7 @@ def _version(
     artifacts["evidence"] = evidence_bytes(result.predictions)
     cards = {name: card.to_json() for name, card in result.scorecards.items()}
     artifacts[SCORECARDS] = canonical_json(cards).encode()
+    artifacts |= explanations(rows, result)
     recipe = asdict(settings.training)
     manifest = Manifest(
         run_id=job["run"],

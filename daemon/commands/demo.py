@@ -21,6 +21,7 @@ from daemon.adapters.lock import holder_of
 from daemon.commands.context import print_table, reading, reading_registry
 from daemon.commands.events import print_event
 from daemon.commands.labels import labels
+from daemon.commands.model_findings import reliability_of
 from daemon.commands.models import ENSEMBLE, print_scores, scorecards
 from daemon.commands.progress import bar, progress_of
 from daemon.commands.status import status
@@ -207,6 +208,7 @@ def _show(layout: Layout) -> bool:
     with reading_registry(layout) as registry:
         champion = registry.champion()
         cards = None if champion is None else scorecards(registry, champion.name)
+        reliability = None if champion is None else reliability_of(registry, champion.name)
     _say("The last days, as they are labelled:")
     labels(Namespace(**place, market=None, first="2018-12-20", last=None, plot=None))
     _say("The champion's view of the last day, which the daemon stored when the day arrived:")
@@ -218,7 +220,7 @@ def _show(layout: Layout) -> bool:
     print_table(("date", "symbol", "regime", *next(iter(predictions))["probabilities"]), rows)
     if cards is not None:
         _say("Out of sample and honest: skill is 1 - log-loss / log-loss of the regime prior")
-        print_scores(Scorecard.from_json(cards[ENSEMBLE]))
+        print_scores(Scorecard.from_json(cards[ENSEMBLE]), reliability)
     _say("regimed status:")
     status(Namespace(**place))
     plot = layout.root / "regimes.png"

@@ -322,9 +322,16 @@ COMMANDS: Final = (
     ),
     Command(
         words=("models", "show"),
-        text="show a version: what it is made of, its scores beside baselines, its verdict",
+        text="show a version: what it is made of, its scores beside baselines, what it looks at, its verdict",
         target="daemon.commands.models:show",
-        arguments=(arg("version", metavar="VERSION", help="such as v1"),),
+        arguments=(
+            arg("version", metavar="VERSION", help="such as v1"),
+            arg(
+                "--plot",
+                metavar="FILE",
+                help="draw reliability, skill and top features by regime into a .png or .svg file",
+            ),
+        ),
         facts=True,
     ),
     Command(

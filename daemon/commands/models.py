@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import getpass
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_json, print_table, reading_registry
+from daemon.commands.model_findings import (
+    RELIABILITY_MISSING,
+    explanation_facts,
+    explanation_lines,
+    explanation_of,
+    reliability_facts,
+    reliability_of,
+)
 from daemon.commands.times import local_time, now
 from daemon.commands.writing import writing
 from daemon.errors import UsageError
@@ -20,17 +29,21 @@ from registry.store import Registry
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
     from datetime import datetime
 
     from daemon.adapters.journal import Journal
+    from regime.explanation import Explanation
+    from regime.reliability import Reliability
     from registry.types import ModelVersion
 
 ENSEMBLE: Final = "ensemble"
 """As in ``regime.models.ensemble``, which would bring every model library along."""
 SCORE_COLUMNS: Final = (
-    "regime", "days", "spells", "acc", "major", "loss", "prior", "skill %", "95 %",
+    "regime", "days", "spells", "acc", "major", "loss", "prior", "skill", "95 %", "ece",
 )  # fmt: skip
-"""Fits 80 columns. acc beside the majority's accuracy, log-loss beside the regime prior's."""
+"""Fits 80 columns. acc beside the majority's accuracy, log-loss beside the regime prior's; skill, its
+interval and the expected calibration error in %."""
 
 
 def list_models(options: argparse.Namespace) -> int:
@@ -72,6 +85,14 @@ def show(options: argparse.Namespace) -> int:
         aliases = [alias.value for alias, name in registry.aliases().items() if name == version.name]
         facts = _row(registry, version, ", ".join(aliases) or None)
         cards = scorecards(registry, version.name)
+        explanation = explanation_of(registry, version.name)
+        reliability = reliability_of(registry, version.name)
+    card = Scorecard.from_json(cards[ENSEMBLE])
+    if options.plot:
+        from daemon.model_plots import plot_model  # noqa: PLC0415 - brings matplotlib, slow to start
+
+        plot_model(_title(version), card, explanation, reliability, Path(options.plot))
+        return 0
     if options.json:
         print_json(
             {
@@ -79,20 +100,36 @@ def show(options: argparse.Namespace) -> int:
                 "manifest": _manifest(version),
                 "scorecard": {**scorecard, "cards": cards},
                 "report": report,
+                "explanation": explanation_facts(explanation),
+                "reliability": reliability_facts(reliability),
             }
         )
         return 0
-    for name, value in facts.items():
-        print(f"{name:<14}{'-' if value is None else value}")
-    for name, member in version.manifest.members.items():
-        print(f"  {name:<22}{member.format or f'failed: {member.reason}'}")
-    print("\nOut of sample, in purged walk-forward; skill = 1 - log-loss / log-loss of the regime prior:\n")
-    print_scores(Scorecard.from_json(cards[ENSEMBLE]))
+    _print_head(version, facts)
+    _print_findings(card, explanation, reliability)
     if report is not None:
         print(f"\nGate: {report['verdict']}: {report['reason']}")
         for verdict in report["regimes"]:
             print(f"  {verdict['regime']:<16}{verdict['status']:<13}{verdict['reason']}")
     return 0
+
+
+def _print_head(version: ModelVersion, facts: Mapping[str, Any]) -> None:
+    for name, value in facts.items():
+        print(f"{name:<14}{'-' if value is None else value}")
+    for name, member in version.manifest.members.items():
+        print(f"  {name:<22}{member.format or f'failed: {member.reason}'}")
+
+
+def _print_findings(
+    card: Scorecard, explanation: Explanation | None, reliability: Reliability | None
+) -> None:
+    print("\nOut of sample, in purged walk-forward; skill = 1 - log-loss / log-loss of the")
+    print("regime prior, and ece, the expected calibration error, in %:\n")
+    print_scores(card, reliability)
+    if reliability is None:
+        print(f"\n{RELIABILITY_MISSING}")
+    print("", *explanation_lines(explanation), sep="\n")
 
 
 def scorecards(registry: Registry, version: str) -> dict[str, Any]:
@@ -107,16 +144,22 @@ def _manifest(version: ModelVersion) -> dict[str, Any]:
     return manifest
 
 
-def print_scores(card: Scorecard) -> None:
+def _title(version: ModelVersion) -> str:
+    manifest = version.manifest
+    return f"{version.name}, trained on {manifest.trained_from} to {manifest.trained_to}"
+
+
+def print_scores(card: Scorecard, reliability: Reliability | None) -> None:
     """Print a scorecard by regime beside its baselines; what is not known is a dash."""
-    rows = [_scores(card, regime) for regime in (*REGIMES, None)]
+    rows = [_scores(card, reliability, regime) for regime in (*REGIMES, None)]
     print_table(SCORE_COLUMNS, rows)
 
 
-def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
+def _scores(card: Scorecard, reliability: Reliability | None, regime: Regime | None) -> tuple[object, ...]:
     tally = card.tally(regime)
     skill = card.skill(regime, REGIME_PRIOR)
     interval = card.interval(regime, REGIME_PRIOR)
+    error = None if reliability is None else reliability.calibration_error(ENSEMBLE, regime)
     return (
         "all" if regime is None else regime.value,
         card.days_in(regime),
@@ -126,7 +169,8 @@ def _scores(card: Scorecard, regime: Regime | None) -> tuple[object, ...]:
         tally.log_loss(),
         tally.log_loss(REGIME_PRIOR),
         None if skill is None else f"{100 * skill:+.1f}",
-        None if interval is None else f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f}",
+        None if interval is None else f"{100 * interval.low:+.0f}…{100 * interval.high:+.0f}",
+        None if error is None else f"{100 * error:.1f}",
     )
 
 
