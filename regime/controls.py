@@ -1,7 +1,7 @@
 """Controls beside a run: the same rows without one of its choices, so that the choice has a measured worth.
 
-Two quick models stand for all: LightGBM and logistic regression, one of trees and one of lines. Their mean with
-the choice is compared with their mean without it, on the same out-of-fold rows.
+Two quick models stand for all: LightGBM and logistic regression, one of trees and one of lines. Their mean
+with the choice is compared with their mean without it, on the same out-of-fold rows.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from regime.ablation import paired_difference
 from regime.fit_jobs import job_seed
-from regime.fitting import PlannedFits
 from regime.fit_rows import choose_rows, renamed
+from regime.fitting import PlannedFits
 from regime.sampling import NATURAL
 from regime.scoring import log_losses
 from regime.validation import Fold

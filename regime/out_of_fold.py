@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from regime.validation import Fold
 
 VOLATILITY_BARRIER: Final = "volatility_barrier"
-"""The baseline that has only rediscovered volatility: scaled fear in the closed formula, recalibrated on the fold's
-training rows."""
+"""The baseline that has only rediscovered volatility: scaled fear in the closed formula, recalibrated on the
+fold's training rows."""
 
 
 def out_of_fold(

@@ -59,14 +59,17 @@ class PoolRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pooled:
-    """Probabilities of the rows as they would have been said, shape (n_rows, n_classes), and tomorrow's pool."""
+    """Probabilities of the rows as they would have been said, and tomorrow's pool.
+
+    ``proba`` has shape (n_rows, n_classes).
+    """
 
     proba: NDArray[np.float64]
     pool: Pool
 
 
 def pool_rows(rows: PoolRows, kind: str, calibration: str) -> Pooled:
-    """Combine members by ``kind``, and calibrate by regime if asked; every day knows only what had matured."""
+    """Combine members by ``kind``, and calibrate by regime if asked, from what had matured on each day."""
     pooled = {MEAN: _mean, STACKING: _stacked, BARRIER_PLUS: _hedged}[kind](rows)
     return _calibrated(rows, pooled) if calibration == BY_REGIME else pooled
 

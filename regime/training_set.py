@@ -195,7 +195,7 @@ def build_training_set(
         raise TrainingSetInvalidError(
             f"there are {len(bars)} bars and {len(targets)} targets; compute the targets of these bars"
         )
-    bar_rows = _rows_of_bars(features, bars)
+    bar_rows = rows_of_bars(features, bars)
     regime = _regimes_of_days(features.date, labels)
     warming_up = np.isnan(features.values).mean(axis=1) > unknown_share_max
     unknown = ~np.isin(regime, _REGIME_NAMES) & ~warming_up
@@ -242,7 +242,7 @@ def check_feature_hash(found: str, expected: str) -> None:
         )
 
 
-def _rows_of_bars(features: FeatureTable, bars: Bars) -> NDArray[np.intp]:
+def rows_of_bars(features: FeatureTable, bars: Bars) -> NDArray[np.intp]:
     """Give the bar of each feature row; both are keyed by (symbol, date), and bars are sorted by it."""
     symbols = np.unique(np.concatenate((features.symbol, bars.symbol)))
     bar_keys = _keys(symbols, bars.symbol, bars.date)

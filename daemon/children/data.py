@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.ledger import Ledger
 from daemon.adapters.versions import bars_of
@@ -14,14 +16,18 @@ from daemon.configuration import settings_of_values
 from daemon.labelers import labeler_of
 from daemon.layout import Layout
 from daemon.markets import first_of, symbols_of_first
+from regime.barrier.inputs import LOOK_BACK_SESSIONS, volatility_inputs
 from regime.errors import HistoryTooShortError
 from regime.features import compute_features
 from regime.labels import effective_fear, label_days
+from regime.training_set import rows_of_bars
 from regime.types import Bars, FeatureTable, RegimeSeries
 from registry.readonly import open_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from daemon.settings import MarketSettings, Settings
 
@@ -43,6 +49,14 @@ class Market:
         return compute_features(
             self.bars, index=self.index, fear=self.fear, since=since, threads=self.feature_threads
         )
+
+    def volatility(self, rows: FeatureTable) -> NDArray[np.float32]:
+        """Give the inputs of volatility forecasts for rows of features, shape (n_rows, n_inputs)."""
+        first = int(np.searchsorted(self.index.date, rows.date.min())) - LOOK_BACK_SESSIONS
+        since = self.index.date[max(0, first)]
+        bars = self.bars.take(self.bars.date >= since)
+        found = volatility_inputs(bars, self.index, self.fear, horizon_days=1)
+        return found.values[rows_of_bars(rows, bars)].astype(np.float32)
 
 
 def settings_of(job: Mapping[str, Any]) -> Settings:

@@ -14,8 +14,6 @@ from regime.reliability import measure_reliability
 from registry.types import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from regime.predictions import Predictions
     from regime.training import TrainingResult
     from regime.training_set import TrainingSet
@@ -28,23 +26,21 @@ SEED: Final = 1
 
 
 def explanations(
-    rows: TrainingSet, result: TrainingResult, *, feature_names: Sequence[str] | None = None
+    rows: TrainingSet, result: TrainingResult
 ) -> dict[str, bytes]:
     """Give the artifacts ``explanation`` and ``reliability`` as JSON.
 
     The explanation is of the final fit on its training rows, and is left out if neither booster was fitted.
-    Reliability is out of fold, of the ensemble and of every baseline. ``feature_names`` are the columns that
-    the boosters were fitted on, by default all.
+    Reliability is out of fold, of the ensemble and of every baseline.
     """
     artifacts = {RELIABILITY: _reliability(result.predictions)}
-    if name := next((name for name in EXPLAINED if name in result.models), None):
-        names = rows.feature_names if feature_names is None else tuple(feature_names)
-        columns = [rows.feature_names.index(feature) for feature in names]
+    if name := next((name for name in EXPLAINED if name in result.ensemble.models), None):
+        columns = result.ensemble.columns
         found = explain(
-            result.models[name],
+            result.ensemble.models[name],
             rows.X[:, columns],
             rows.regime,
-            names,
+            tuple(rows.feature_names[column] for column in columns),
             rows.target.classes,
             rng=np.random.default_rng(job_seed(SEED, name, EXPLANATION)),
         )

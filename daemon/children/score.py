@@ -71,6 +71,7 @@ def predict_day(
     )
     regime = market.labels.regime[int(np.searchsorted(market.labels.date, day))]
     classes = champion.version.manifest.classes
+    inputs = champion.inputs_of(rows, market, np.full(len(at), regime.value))
     return [
         {
             "version": champion.version.name,
@@ -79,7 +80,7 @@ def predict_day(
             "regime": regime.value,
             "probabilities": dict(zip(classes, proba.round(6).tolist(), strict=True)),
         }
-        for symbol, proba in zip(rows.symbol, champion.predict(rows), strict=True)
+        for symbol, proba in zip(rows.symbol, champion.ensemble.predict_proba(inputs), strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Forecasts of the coming weeks' volatility, each relative to what a slow EWMA says today.
 
-Three of different kinds: a ridge regression of ratios (HAR, Corsi 2009, in logs and relative to the EWMA), small
-trees on the same target, and fear scaled to the symbol. Their geometric mean beats each.
+Three of different kinds: a ridge regression of ratios (HAR, Corsi 2009, in logs and relative to the EWMA),
+small trees on the same target, and fear scaled to the symbol. Their geometric mean beats each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import lightgbm
 import numpy as np
 
-from regime.barrier.inputs import COLUMNS, RANKS, RATIOS, RETURNS, SEASONS, SHAPES, VOLUMES
+from regime.barrier.inputs import COLUMNS, RATIOS, RETURNS, SEASONS, SHAPES, VOLUMES
 from regime.barrier.parameters import HAR_RIDGE, TREES, TREES_ROUNDS, TREES_ROWS_MIN
 
 if TYPE_CHECKING:

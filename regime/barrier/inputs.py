@@ -57,8 +57,8 @@ VERSION: Final = "1"
 """Changes whenever a formula does: part of the recipe's hash."""
 
 LOOK_BACK_SESSIONS: Final = 1000
-"""Sessions after which a value no longer changes in its eighth digit: 252 of peaks that lie 268 back, of events
-measured by an EWMA whose memory of 480 sessions is worth 5e-7."""
+"""Sessions after which a value hardly changes: 252 of events that lie up to 268 back, measured by an EWMA of which
+the 480 sessions before them are all but 5e-7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

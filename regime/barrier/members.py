@@ -1,7 +1,7 @@
 """The barrier members: a closed formula on forecast volatilities, corrected by what came of it so far.
 
-They need no folds. Each year forecasts with what had matured before it, and each quarter corrects with what had
-matured before it, so that every row of the history has a probability that could have been said on its day.
+They need no folds. Each year forecasts with what had matured before it, and each quarter corrects with what
+had matured before it, so that every row of the history has a probability that could have been said on its day.
 Year and quarter are those of the calendar: a later day moves nothing that was said before.
 """
 
@@ -169,7 +169,7 @@ def correct_series(
 
 
 def thinned(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.bool_]:
-    """Tell the rows of each n-th weekday counted from 1970, shape (n_rows,): the same days whatever is loaded."""
+    """Tell the rows of each n-th weekday counted from 1970, shape (n_rows,), whatever is loaded."""
     return np.asarray(np.busday_count("1970-01-01", date) % every_days == 0)
 
 

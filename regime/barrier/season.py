@@ -43,7 +43,7 @@ def _earlier(frame: pd.DataFrame, lag: int) -> pd.DataFrame:
 
 
 def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
-    """Tell days on which a symbol moved by itself in heavy trade: how long ago, how large, in which season."""
+    """Tell of days on which a symbol moved by itself in heavy trade: how long ago, how large, which season."""
     events = _outsized(panel)
     age = _age_of_highest(events, QUARTERS[0])
     largest = events.rolling(WINDOW, min_periods=WINDOW_MIN).max()

@@ -50,12 +50,12 @@ def touch_probabilities(
     n = np.arange(1, TERMS + 1)[:, np.newaxis]
     decay = np.exp(-((n * np.pi * sigma / width) ** 2) * closes / 2) / n
 
-    def before_the_other(distance: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def touched_first(other: NDArray[np.float64]) -> NDArray[np.float64]:
         waves = (-1.0) ** n * np.sin(n * np.pi * other / width) * decay
         touched: NDArray[np.float64] = other / width + 2 / np.pi * waves.sum(axis=0)
         return touched
 
-    upper, lower = before_the_other(above, below), before_the_other(below, above)
+    upper, lower = touched_first(below), touched_first(above)
     proba = np.empty((len(sigma), 3))
     proba[:, LOWER], proba[:, NEITHER], proba[:, UPPER] = lower, 1 - lower - upper, upper
     proba = np.clip(proba, PROBABILITY_MIN, 1.0)

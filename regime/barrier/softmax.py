@@ -1,7 +1,7 @@
 """Softmax regression that corrects log-probabilities which are known already.
 
-p = softmax(offset + A W + b), fitted by Newton steps to the mean weighted log-loss plus ridge / 2 times the squared
-distance of W from zero. With zero inputs it is the offset itself: a strong ridge means "leave it as it is",
+p = softmax(offset + A W + b), fitted by Newton steps to the mean weighted log-loss plus ridge / 2 times the
+squared distance of W from zero. With zero inputs it is the offset itself: a strong ridge means "leave it as it is",
 which no regression from scratch can say.
 """
 

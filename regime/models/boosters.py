@@ -14,6 +14,7 @@ from regime.models.parameters import (
     LIGHTGBM,
     LIGHTGBM_LEAF_SHARE,
     LIGHTGBM_ROUNDS,
+    STARTED_ROUNDS,
     XGBOOST,
     XGBOOST_LEAF_SHARE,
     XGBOOST_ROUNDS,
@@ -55,9 +56,13 @@ def _learn_xgboost(rows: TrainingRows) -> Mapping[str, object]:
         nthread=1,
     )
     return {
-        "booster": xgboost.train(settings, matrix, num_boost_round=XGBOOST_ROUNDS),
+        "booster": xgboost.train(settings, matrix, num_boost_round=_rounds(rows, XGBOOST_ROUNDS)),
         "log_prior": log_prior,
     }
+
+
+def _rounds(rows: TrainingRows, from_prior: int) -> int:
+    return from_prior if rows.margin is None else STARTED_ROUNDS
 
 
 def _start(log_prior: NDArray[np.float32], margin: Margin, n_rows: int) -> NDArray[np.float32]:
@@ -88,7 +93,7 @@ def _learn_lightgbm(rows: TrainingRows) -> Mapping[str, object]:
     data = lightgbm.Dataset(
         rows.X, label=rows.y, weight=rows.sample_weight, init_score=start, params=settings
     )
-    return {"booster": lightgbm.train(settings, data, num_boost_round=LIGHTGBM_ROUNDS)}
+    return {"booster": lightgbm.train(settings, data, num_boost_round=_rounds(rows, LIGHTGBM_ROUNDS))}
 
 
 def _predict_lightgbm(

@@ -1,7 +1,7 @@
 """Members under Hedge with fixed share: weights that follow what has matured, and forget slowly.
 
-Freund & Schapire (1997) multiply a member's weight by exp(-eta x loss); Herbster & Warmuth (1998) give a share
-back to all, so that a member that was bad in a calm decade can return within weeks of a crash.
+Freund & Schapire (1997) multiply a member's weight by exp(-eta x loss); Herbster & Warmuth (1998) give a
+share back to all, so that a member that was bad in a calm decade can return within weeks of a crash.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ DAYS_MIN: Final = 60
 class Judged:
     """What members were worth on rows that they predicted out of sample; one entry a row.
 
-    ``loss`` is by member, log-losses, NaN where a member did not predict. ``prior_loss`` is that of the regime
-    prior, ``barrier_loss`` that of the volatility barrier: what a member must beat to enter, and must not fall
-    behind to stay. ``date`` is ascending. Losses are known at ``horizon_end``.
+    ``loss`` is by member, log-losses, NaN where a member did not predict. ``prior_loss`` is that of the
+    regime prior, ``barrier_loss`` that of the volatility barrier: what a member must beat to enter, and must
+    not fall behind to stay. ``date`` is ascending. Losses are known at ``horizon_end``.
     """
 
     date: NDArray[np.datetime64]

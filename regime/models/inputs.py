@@ -49,10 +49,12 @@ def standardise(
     return np.asarray(np.nan_to_num(deviations, nan=0.0), dtype=np.float32)
 
 
-def beside(X: NDArray[np.float32], margin: NDArray[np.float64] | None) -> NDArray[np.float32]:
+def beside(
+    X: NDArray[np.float32], margin: NDArray[np.float64] | None, scale: float = MARGIN_SCALE
+) -> NDArray[np.float32]:
     """Give the inputs with the margin's centred log-probabilities as further columns, strongly scaled.
 
-    The columns are multiplied by ``MARGIN_SCALE``, so that a ridge that shrinks features hardly shrinks
+    The columns are multiplied by ``scale``, so that a ridge that shrinks features hardly shrinks
     what is known already. The last one is left out: centred, they sum to 0.
 
     >>> beside(np.zeros((1, 1), dtype=np.float32), np.log([[0.5, 0.5, 0.5]])).tolist()
@@ -61,7 +63,7 @@ def beside(X: NDArray[np.float32], margin: NDArray[np.float64] | None) -> NDArra
     if margin is None:
         return X
     centred = (margin - margin.mean(axis=1, keepdims=True))[:, :-1]
-    return np.column_stack([X, (MARGIN_SCALE * centred).astype(np.float32)])
+    return np.column_stack([X, (scale * centred).astype(np.float32)])
 
 
 def split_in_time(n_rows: int, holdout_share: float, gap_share: float) -> tuple[slice, slice]:
