@@ -239,6 +239,18 @@ class TrainingSettings:
     train_years_min: float = setting(3.0, "history before the first fold, in years", low=0.5, high=50)
     embargo_days: int = setting(10, "trading days left out before each fold", low=0, high=252)
     processes: int = setting(2, "processes that fit models side by side", low=1, high=256)
+    backend: str = setting(
+        "local",
+        "where models are fitted: here, or by dask workers (docs/scaling.md)",
+        choices=("local", "dask"),
+    )
+    address: str = setting("", 'the dask scheduler, such as "tcp://10.0.0.1:8786"')
+    dask_wait_s: float = setting(
+        30.0, "a run without an answer or workers for longer has failed, in seconds", low=0.1, high=3600
+    )
+    cache_mib: int = setting(
+        2048, "size of state/fits, from which a fit is taken that was done before, in MiB; 0: none", low=0
+    )
     seed: int = setting(20240106, "seed of everything random in a run", low=0)
     time_limit_s: float = setting(4 * 3600.0, "a run that takes longer has failed, in seconds", low=1)
     memory_limit_mib: int = setting(8192, "memory limit of each process of a run, in MiB", low=512)

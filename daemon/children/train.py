@@ -6,25 +6,22 @@ registered its version finds it by its key and is done.
 
 from __future__ import annotations
 
-import shutil
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import joblib
 import xgboost
 
 from daemon.children.data import first_market, settings_of
+from daemon.children.fits import executor
 from daemon.children.references import drift_references
-from daemon.children.speech import die_with_parent, main_of, say_progress
+from daemon.children.speech import main_of, say_progress
 from daemon.children.stored import evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
 from regime.features import CATALOGUE_VERSION, catalogue_hash
-from regime.fit_jobs import run_in_order
 from regime.models.ensemble import ENSEMBLE
 from regime.scorecard import REGIME_PRIOR
 from regime.targets import compute_targets, target_named
@@ -37,10 +34,9 @@ from registry.store import Registry
 from registry.types import Manifest, Member, MemberStatus, canonical_json, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from daemon.settings import Settings
-    from regime.fit_jobs import FitJob, FitResult
     from regime.training import TrainingResult
     from regime.training_set import TrainingSetAccount
 
@@ -64,12 +60,14 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     rows, account = build_training_set(
         features, market.bars, targets, market.labels, feature_hash=catalogue_hash()
     )
-    with _executor(settings.training.processes, layout.run(job["run"]) / "scratch") as execute:
+    with executor(settings.training, layout, job["run"]) as execute:
         result = train(
             rows,
             training_settings(settings),
             execute=execute,
-            report=lambda progress: say_progress(progress.done, progress.total, progress.what),
+            report=lambda progress: say_progress(
+                progress.done, progress.total, progress.what, execute.left_s(progress.total - progress.done)
+            ),
         )
     manifest, artifacts = _version(job, settings, rows, result)
     artifacts |= drift_references(market, rows, features)
@@ -99,30 +97,6 @@ def training_settings(settings: Settings) -> TrainingSettings:
         quorum=asked.quorum,
         seed=asked.seed,
     )
-
-
-@contextmanager
-def _executor(processes: int, scratch: Path) -> Iterator[Callable[[Iterable[FitJob]], Iterator[FitResult]]]:
-    """Give what runs fits: in order, or side by side in processes that die with this one."""
-
-    def side_by_side(jobs: Iterable[FitJob]) -> Iterator[FitResult]:
-        parallel = joblib.Parallel(
-            n_jobs=processes, return_as="generator_unordered", temp_folder=str(scratch)
-        )
-        results: Iterator[FitResult] = parallel(joblib.delayed(_run_mortally)(job) for job in jobs)
-        return results
-
-    shutil.rmtree(scratch, ignore_errors=True)  # an earlier attempt may have been killed
-    scratch.mkdir(parents=True)
-    try:
-        yield run_in_order if processes == 1 else side_by_side
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _run_mortally(job: FitJob) -> FitResult:
-    die_with_parent()
-    return job.run()
 
 
 def _version(
