@@ -234,6 +234,8 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if len(set(settings.training.models)) < len(settings.training.models):
         faults.append(f"training.models = {_shown(settings.training.models)}: name each model once")
+    if settings.training.backend == "dask" and not settings.training.address:
+        faults.append('training.address = "": name the scheduler, such as "tcp://10.0.0.1:8786"')
     if not settings.training.models:
         faults.append("training.models = []: name at least one model")
     faults.extend(_disorders(settings.labels))

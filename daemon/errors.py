@@ -39,6 +39,10 @@ class ChildFailedError(DaemonError):
     """A child process ended without a usable result."""
 
 
+class FitsLostError(DaemonError):
+    """Fits cannot be done, or do not come back from where they were done; no model is to blame."""
+
+
 class PartMissingError(DaemonError):
     """A file of bars that the journal lists is not there."""
 

@@ -95,6 +95,11 @@ class Layout(NamedTuple):
         """Progress and scratch files of training runs."""
         return self.state / "runs"
 
+    @property
+    def fits(self) -> Path:
+        """Fitted models of training runs: a cache, which may be deleted while no run works."""
+        return self.state / "fits"
+
     def run(self, run_id: str) -> Path:
         """Give the folder of one training run."""
         return self.runs / run_id

@@ -290,7 +290,8 @@ class ChildJob:
     """Work for a child process: a module of ``daemon.children``, its job as JSON, its limits.
 
     The child reads the job on standard input and prints one JSON object per line: progress lines
-    ``{"progress": [done, total, what]}`` and last its result ``{"result": {...}}``.
+    ``{"progress": [done, total, what], "left_s": seconds or null}``, and last its result
+    ``{"result": {...}}``.
     """
 
     module: str

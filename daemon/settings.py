@@ -231,14 +231,44 @@ class TrainingSettings:
     weights: str = setting(
         "reference",
         "weight of a training row by its regime",
-        choices=("reference", "none", "inverse_frequency"),
+        choices=("reference", "none", "uniqueness", "inverse_frequency", "auto"),
     )
+    sampling: str = setting(
+        "natural", "shares of the regimes among training rows", choices=("natural", "reference", "uniform")
+    )
+    replication_max: int = setting(5, "how often over-sampling may repeat a row", low=1, high=100)
+    window_years: float = setting(0.0, "length of a rolling training window; 0: all history", low=0, high=100)
+    archive_share: float = setting(
+        0.0, "share of training rows drawn from rare events before the window", low=0, high=0.9
+    )
+    rows_max: int = setting(40_000, "rows of a fit above which only each n-th session is taken", low=1000)
+    ensemble: str = setting(
+        "barrier_plus", "how members become one", choices=("barrier_plus", "mean", "stacking")
+    )
+    start_from: str = setting("barrier", "what the models start from", choices=("barrier", "nothing"))
+    market_features: bool = setting(
+        default=False, text="let models see features that all symbols of a day share"
+    )
+    calibration: str = setting("none", "recalibrate the ensemble by regime", choices=("none", "regime"))
+    ablation: bool = setting(default=True, text="fit controls that say what weights and sampling were worth")
     models: tuple[str, ...] = setting(MODEL_NAMES, "members of the ensemble", choices=MODEL_NAMES)
     quorum: int = setting(5, "members that must be fitted for a run to succeed", low=1, high=8)
     fold_years: int = setting(3, "length of a walk-forward fold, in calendar years", low=1, high=10)
     train_years_min: float = setting(3.0, "history before the first fold, in years", low=0.5, high=50)
     embargo_days: int = setting(10, "trading days left out before each fold", low=0, high=252)
     processes: int = setting(2, "processes that fit models side by side", low=1, high=256)
+    backend: str = setting(
+        "local",
+        "where models are fitted: here, or by dask workers (docs/scaling.md)",
+        choices=("local", "dask"),
+    )
+    address: str = setting("", 'the dask scheduler, such as "tcp://10.0.0.1:8786"')
+    dask_wait_s: float = setting(
+        30.0, "a run without an answer or workers for longer has failed, in seconds", low=0.1, high=3600
+    )
+    cache_mib: int = setting(
+        2048, "size of state/fits, from which a fit is taken that was done before, in MiB; 0: none", low=0
+    )
     seed: int = setting(20240106, "seed of everything random in a run", low=0)
     time_limit_s: float = setting(4 * 3600.0, "a run that takes longer has failed, in seconds", low=1)
     memory_limit_mib: int = setting(8192, "memory limit of each process of a run, in MiB", low=512)

@@ -7,20 +7,29 @@ processes; a job carries all its rows and its seed, so that the place makes no d
 from __future__ import annotations
 
 import hashlib
+import json
+import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from regime.models import FittedModel, fit
+from regime.models import FittedModel, fit, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    Array = NDArray[Any]
+
+Made = TypeVar("Made")
+
 FINAL: Final = "final"
 """Stands where a fold's name stands, for the fit on all rows that is kept."""
+
+_HASHED_ROWS: Final = 65_536
+"""Rows that are brought into one form and hashed at a time, so that no second copy of all is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,25 +62,73 @@ class FitJob:
         >>> job.run().proba.shape
         (5, 3)
         """
+        return self.attempt()[0]
+
+    def attempt(self) -> tuple[FitResult, FittedModel | None]:
+        """Fit and predict like ``run``, and give the model beside the result; ``None`` if it failed."""
         try:
-            fitted = fit(
-                self.model,
-                self.X,
-                self.y,
-                sample_weight=self.sample_weight,
-                n_classes=self.n_classes,
-                seed=self.seed,
-                margin=self.margin,
-            )
-            proba = (
-                None
-                if self.X_validate is None
-                else fitted.predict_proba(self.X_validate, self.margin_validate)
-            )
+            fitted = self._fit()
+            return self.result_of(fitted), fitted
         except Exception as error:  # noqa: BLE001 - four libraries raise what they like; the quorum decides
-            return FitResult(model=self.model, fold=self.fold, failure=f"{type(error).__name__}: {error}")
-        kept = fitted if self.X_validate is None else None
-        return FitResult(model=self.model, fold=self.fold, proba=proba, fitted=kept)
+            return self.failed(f"{type(error).__name__}: {error}"), None
+
+    def _fit(self) -> FittedModel:
+        return fit(
+            self.model,
+            self.X,
+            self.y,
+            sample_weight=self.sample_weight,
+            n_classes=self.n_classes,
+            seed=self.seed,
+            margin=self.margin,
+        )
+
+    def result_of(self, fitted: FittedModel) -> FitResult:
+        """Give what this job asks of its fitted model: probabilities, or the model itself if it is kept."""
+        if self.X_validate is None:
+            return FitResult(model=self.model, fold=self.fold, fitted=fitted)
+        return self.predicted(fitted.predict_proba(self.X_validate, self.margin_validate))
+
+    def predicted(self, proba: NDArray[np.float64]) -> FitResult:
+        """Give the result that holds these probabilities of ``X_validate``, shape (n_validate, n_classes)."""
+        return FitResult(model=self.model, fold=self.fold, proba=proba)
+
+    def failed(self, sentence: str) -> FitResult:
+        """Give the result that says why there is no model."""
+        return FitResult(model=self.model, fold=self.fold, failure=sentence)
+
+    def key(self, hash_of: Callable[[Array], str], *, salt: str) -> str:
+        """Give the SHA-256 of everything that decides the fitted model.
+
+        That is the model's name and every number in ``regime.models.parameters``, the training rows with
+        weights and margin, the number of classes, the seed, and ``salt``, which stands for what this
+        package does not know: versions of libraries. The rows to predict and the fold's name decide
+        nothing. ``hash_of`` is ``hash_array``, or an ``ArrayMemo`` of it where jobs share arrays.
+
+        >>> job = FitJob(model="mlp", fold="2010", X=np.zeros((2, 1), dtype=np.float32), y=np.arange(2),
+        ...              sample_weight=np.ones(2), X_validate=None, n_classes=2, seed=1)
+        >>> len({job.key(hash_array, salt=salt) for salt in ("numpy 2.3", "numpy 2.4", "numpy 2.4")})
+        2
+        """
+        facts = {
+            "model": self.model,
+            "parameters": {name: value for name, value in vars(parameters).items() if name.isupper()},
+            "X": hash_of(self.X),
+            "y": hash_of(self.y),
+            "sample_weight": hash_of(self.sample_weight),
+            "margin": _hash_or_none(self.margin, hash_of),
+            "n_classes": self.n_classes,
+            "seed": self.seed,
+            "salt": salt,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def validate_key(self, hash_of: Callable[[Array], str]) -> str | None:
+        """Give the SHA-256 of the rows to predict and their margin; ``None`` in the final fit."""
+        if self.X_validate is None:
+            return None
+        hashes = [hash_of(self.X_validate), _hash_or_none(self.margin_validate, hash_of)]
+        return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,6 +140,66 @@ class FitResult:
     proba: NDArray[np.float64] | None = None
     fitted: FittedModel | None = None
     failure: str | None = None
+
+
+class ArrayMemo(Generic[Made]):
+    """Makes something of an array once, however many jobs share the array, and forgets it with the array.
+
+    An array is known by identity: whoever changes one in place gets what was made of it before. It holds
+    no array alive, so it never knows more of them than there are.
+
+    >>> made = []
+    >>> memo = ArrayMemo(lambda array: made.append(len(array)) or len(array))
+    >>> array = np.zeros(3)
+    >>> memo.of(array), memo.of(array), made
+    (3, 3, [3])
+    """
+
+    def __init__(
+        self, make: Callable[[Array], Made], drop: Callable[[Made], object] = lambda _: None
+    ) -> None:
+        self._make = make
+        self._drop = drop
+        self._made: dict[int, tuple[weakref.ref[Array], Made]] = {}
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def of(self, array: Array) -> Made:
+        """Give what is made of the array."""
+        at = id(array)
+        if at not in self._made:
+            self._made[at] = (weakref.ref(array, lambda _: self._forget(at)), self._make(array))
+        return self._made[at][1]
+
+    def forget(self, array: Array) -> None:
+        """Drop what was made of the array, so that it is made again."""
+        self._forget(id(array))
+
+    def _forget(self, at: int) -> None:
+        if at in self._made:
+            self._drop(self._made.pop(at)[1])
+
+
+def hash_array(array: Array) -> str:
+    """Give the SHA-256 of an array's type, shape and values; all NaN are one, whatever their bits.
+
+    >>> hash_array(np.array([1.0, np.nan])) == hash_array(np.array([1.0, -np.nan]))
+    True
+    >>> hash_array(np.array([1.0])) == hash_array(np.array([1.0], dtype=np.float32))
+    False
+    """
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    for start in range(0, len(array), _HASHED_ROWS):
+        block = array[start : start + _HASHED_ROWS]
+        if block.dtype.kind == "f":
+            block = np.where(np.isnan(block), block.dtype.type(np.nan), block)
+        digest.update(block.tobytes())
+    return digest.hexdigest()
+
+
+def _hash_or_none(array: Array | None, hash_of: Callable[[Array], str]) -> str | None:
+    return None if array is None else hash_of(array)
 
 
 def run_in_order(jobs: Iterable[FitJob]) -> Iterator[FitResult]:

@@ -238,8 +238,24 @@ def _dump_skops(model: object) -> Artifact:
     entries = {_SCHEMA: json.dumps(schema).encode()}
     for name, content in written.items():
         address, _, suffix = name.partition(".")
-        entries[f"{numbers[address]}.{suffix}"] = content
+        entries[f"{numbers[address]}.{suffix}"] = _without_padding(content) if suffix == "npy" else content
     return Artifact(format=SKOPS, content=_zipped(entries))
+
+
+def _without_padding(content: bytes) -> bytes:
+    """Give a stored array with zeros in the gaps between its fields.
+
+    The nodes of scikit-learn's trees have such gaps, and what stands there is whatever the memory held.
+    """
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, dtype=array.dtype)
+    for field in array.dtype.names:
+        clean[field] = array[field]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _load_skops(content: bytes, size_max_bytes: int) -> object:

@@ -131,10 +131,11 @@ class SubprocessChild:
         for line in lines:
             if isinstance(result := line.get("result"), dict):
                 self._result = result
-        said = [line["progress"] for line in lines if "progress" in line]
+        said = [line for line in lines if "progress" in line]
         if said and self._progress_file is not None:
             beside = self._progress_file.with_suffix(".tmp")
-            beside.write_text(json.dumps({"progress": said[-1], "at": self._clock.now().isoformat()}))
+            latest = {"progress": said[-1]["progress"], "left_s": said[-1].get("left_s")}
+            beside.write_text(json.dumps({**latest, "at": self._clock.now().isoformat()}))
             beside.replace(self._progress_file)
 
     def _end(self) -> ChildEnd:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from daemon.children.stored import golden_of_bytes
+from regime.barrier.members import BARRIER
+from regime.barrier.parts import model_of
 from regime.errors import FeatureMismatchError
 from regime.features import CATALOGUE_VERSION
 from regime.models import assemble
-from regime.models.ensemble import MeanEnsemble
+from regime.models.ensemble import ENSEMBLE, Ensemble, Inputs
+from regime.models.pool import Pool
+from regime.types import TargetSpec
 from registry.formats import load_model
 from registry.types import MemberStatus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from daemon.children.data import Market
     from regime.types import FeatureTable
     from registry.store import Registry
     from registry.types import ModelVersion
@@ -30,10 +36,10 @@ class LoadedVersion:
     """A version with its fitted members."""
 
     version: ModelVersion
-    ensemble: MeanEnsemble
+    ensemble: Ensemble
 
-    def predict(self, features: FeatureTable) -> NDArray[np.float64]:
-        """Give class probabilities of feature rows, shape (n_rows, n_classes).
+    def inputs_of(self, features: FeatureTable, market: Market, regime: NDArray[np.str_]) -> Inputs:
+        """Give what the ensemble predicts from, for rows of features and their regimes, shape (n_rows,).
 
         Raises
         ------
@@ -47,23 +53,39 @@ class LoadedVersion:
                 f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
                 f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed that trained it"
             )
-        return self.ensemble.predict_proba(features.values.astype(np.float32))
+        forecasts = self.ensemble.barrier is not None and len(features) > 0
+        return Inputs(
+            X=features.values.astype(np.float32),
+            volatility=market.volatility(features) if forecasts else None,
+            regime=regime,
+        )
 
 
 def load_version(registry: Registry, version: ModelVersion) -> LoadedVersion:
     """Load every fitted member; its hash is checked before its bytes are parsed."""
-    members = []
-    for name, member in sorted(version.manifest.members.items()):
+    manifest = version.manifest
+    parts: dict[str, Any] = {}
+    for name, member in sorted(manifest.members.items()):
         if member.status is MemberStatus.FITTED:
             assert member.sha256 is not None and member.format is not None  # noqa: S101, PT018 - Member's rule
             content = registry.get_blob(member.sha256)
-            parts: Any = load_model(member.format, content, sha256=member.sha256)
-            members.append(assemble(name, parts, n_classes=len(version.manifest.classes)))
-    return LoadedVersion(version=version, ensemble=MeanEnsemble(members=tuple(members)))
+            parts[name] = load_model(member.format, content, sha256=member.sha256)
+    barrier = parts.pop(BARRIER, None)
+    facts = json.loads(registry.get_blob(registry.artifacts(version.name)[ENSEMBLE].sha256))
+    target: dict[str, Any] = {**manifest.target, "classes": manifest.classes}
+    at = {name: place for place, name in enumerate(manifest.feature_names)}
+    ensemble = Ensemble(
+        models={name: assemble(name, each, n_classes=len(manifest.classes)) for name, each in parts.items()},
+        columns=np.array([at[name] for name in facts["features"]], dtype=np.intp),
+        barrier=None if barrier is None else model_of(barrier, TargetSpec(**target)),
+        starts_from_barrier=facts["starts_from_barrier"],
+        pool=Pool.from_json(facts["pool"]),
+    )
+    return LoadedVersion(version=version, ensemble=ensemble)
 
 
 def golden_reproduces(registry: Registry, loaded: LoadedVersion) -> bool:
     """Tell whether a loaded version predicts what it predicted when it was trained."""
     stored = registry.artifacts(loaded.version.name)["golden"]
-    X, expected = golden_of_bytes(registry.get_blob(stored.sha256))
-    return bool(np.allclose(loaded.ensemble.predict_proba(X), expected, rtol=0, atol=GOLDEN_TOLERANCE))
+    inputs, expected = golden_of_bytes(registry.get_blob(stored.sha256))
+    return bool(np.allclose(loaded.ensemble.predict_proba(inputs), expected, rtol=0, atol=GOLDEN_TOLERANCE))

@@ -25,9 +25,7 @@ SEED: Final = 1
 """Of the sample of rows, the same in every run: it decides which rows are looked at, not what is learnt."""
 
 
-def explanations(
-    rows: TrainingSet, result: TrainingResult
-) -> dict[str, bytes]:
+def explanations(rows: TrainingSet, result: TrainingResult) -> dict[str, bytes]:
     """Give the artifacts ``explanation`` and ``reliability`` as JSON.
 
     The explanation is of the final fit on its training rows, and is left out if neither booster was fitted.

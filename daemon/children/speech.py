@@ -23,9 +23,9 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def say_progress(done: int, total: int, what: str) -> None:
-    """Tell the parent how far the work is."""
-    _say({"progress": [done, total, what]})
+def say_progress(done: int, total: int, what: str, left_s: float | None = None) -> None:
+    """Tell the parent how far the work is, and how many seconds the rest may take if that is known."""
+    _say({"progress": [done, total, what], "left_s": left_s})
 
 
 def main_of(work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:

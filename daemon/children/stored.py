@@ -10,12 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from daemon.formats.parquet import table_of_parquet
-from regime.models.ensemble import MeanEnsemble
+from regime.models.ensemble import Inputs
 from regime.scorecard import REGIME_PRIOR
+from registry.types import canonical_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from regime.models.ensemble import Ensemble
     from regime.predictions import Predictions
     from regime.training import TrainingResult
     from regime.training_set import TrainingSet
@@ -28,17 +32,34 @@ PRIOR: Final = "prior"
 def golden_bytes(rows: TrainingSet, result: TrainingResult) -> bytes:
     """Give rows spread over the history with the ensemble's probabilities of them."""
     at = np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(np.intp)
-    X = rows.X[at]
-    ensemble = MeanEnsemble(members=tuple(result.models[name] for name in sorted(result.models)))
+    inputs = Inputs(
+        X=rows.X[at],
+        volatility=None if rows.volatility is None else rows.volatility[at],
+        regime=rows.regime[at],
+    )
+    arrays = {"X": inputs.X, "regime": inputs.regime, "proba": result.ensemble.predict_proba(inputs)}
+    if inputs.volatility is not None:
+        arrays["volatility"] = inputs.volatility
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, X=X, proba=ensemble.predict_proba(X))
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def golden_of_bytes(content: bytes) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def golden_of_bytes(content: bytes) -> tuple[Inputs, NDArray[np.float64]]:
     """Give the golden rows and their probabilities."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return stored["X"], stored["proba"]
+        inputs = Inputs(X=stored["X"], volatility=stored.get("volatility"), regime=stored["regime"])
+        return inputs, stored["proba"]
+
+
+def ensemble_bytes(ensemble: Ensemble, feature_names: Sequence[str]) -> bytes:
+    """Give what an ensemble is beside its members: the features that they see, and their pool."""
+    facts = {
+        "features": [feature_names[column] for column in ensemble.columns],
+        "starts_from_barrier": ensemble.starts_from_barrier,
+        "pool": ensemble.pool.to_json(),
+    }
+    return canonical_json(facts).encode()
 
 
 def evidence_bytes(predictions: Predictions) -> bytes:

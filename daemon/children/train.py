@@ -6,42 +6,46 @@ registered its version finds it by its key and is done.
 
 from __future__ import annotations
 
-import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import joblib
 import xgboost
 
+from daemon.adapters.ledger import Ledger
+from daemon.capture import archived_events
 from daemon.children.data import first_market, settings_of
 from daemon.children.explanations import explanations
+from daemon.children.fits import executor
 from daemon.children.references import drift_references
-from daemon.children.speech import die_with_parent, main_of, say_progress
-from daemon.children.stored import evidence_bytes, golden_bytes
+from daemon.children.speech import main_of, say_progress
+from daemon.children.stored import ensemble_bytes, evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
+from regime.barrier.inputs import volatility_inputs
+from regime.barrier.members import BARRIER
+from regime.barrier.parts import parts_of
 from regime.features import CATALOGUE_VERSION, catalogue_hash
-from regime.fit_jobs import run_in_order
 from regime.models.ensemble import ENSEMBLE
+from regime.recipe import TrainingSettings
 from regime.scorecard import REGIME_PRIOR
 from regime.targets import compute_targets, target_named
-from regime.training import TrainingSettings, train
+from regime.training import train
 from regime.training_set import TrainingSet, build_training_set
 from regime.types import REGIMES
 from regime.validation import WalkForward
 from registry.formats import dump_model
+from registry.readonly import open_read_only
 from registry.store import Registry
 from registry.types import Manifest, Member, MemberStatus, canonical_json, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from daemon.settings import Settings
-    from regime.fit_jobs import FitJob, FitResult
     from regime.training import TrainingResult
     from regime.training_set import TrainingSetAccount
 
@@ -62,15 +66,28 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     market = first_market(job["root"], job["data_version"], settings)
     features = market.features()
     targets = compute_targets(market.bars, target_named(settings.training.target))
-    rows, account = build_training_set(
-        features, market.bars, targets, market.labels, feature_hash=catalogue_hash()
+    volatility = volatility_inputs(
+        market.bars, market.index, market.fear, horizon_days=targets.spec.horizon_days
     )
-    with _executor(settings.training.processes, layout.run(job["run"]) / "scratch") as execute:
+    rows, account = build_training_set(
+        features,
+        market.bars,
+        targets,
+        market.labels,
+        feature_hash=catalogue_hash(),
+        volatility=volatility,
+    )
+    with closing(open_read_only(layout.journal)) as connection:
+        events = archived_events(Ledger(connection), settings)
+    with executor(settings.training, layout, job["run"]) as execute:
         result = train(
             rows,
             training_settings(settings),
             execute=execute,
-            report=lambda progress: say_progress(progress.done, progress.total, progress.what),
+            events=events,
+            report=lambda progress: say_progress(
+                progress.done, progress.total, progress.what, execute.left_s(progress.total - progress.done)
+            ),
         )
     manifest, artifacts = _version(job, settings, rows, result)
     artifacts |= drift_references(market, rows, features)
@@ -91,7 +108,17 @@ def training_settings(settings: Settings) -> TrainingSettings:
     asked = settings.training
     return TrainingSettings(
         models=asked.models,
+        ensemble=asked.ensemble,
+        start_from=asked.start_from,
+        calibration=asked.calibration,
+        market_features=asked.market_features,
         weights=asked.weights,
+        sampling=asked.sampling,
+        replication_max=asked.replication_max,
+        window_years=asked.window_years or None,
+        archive_share=asked.archive_share,
+        rows_max=asked.rows_max,
+        ablation=asked.ablation,
         walk_forward=WalkForward(
             fold_years=asked.fold_years,
             train_years_min=asked.train_years_min,
@@ -100,30 +127,6 @@ def training_settings(settings: Settings) -> TrainingSettings:
         quorum=asked.quorum,
         seed=asked.seed,
     )
-
-
-@contextmanager
-def _executor(processes: int, scratch: Path) -> Iterator[Callable[[Iterable[FitJob]], Iterator[FitResult]]]:
-    """Give what runs fits: in order, or side by side in processes that die with this one."""
-
-    def side_by_side(jobs: Iterable[FitJob]) -> Iterator[FitResult]:
-        parallel = joblib.Parallel(
-            n_jobs=processes, return_as="generator_unordered", temp_folder=str(scratch)
-        )
-        results: Iterator[FitResult] = parallel(joblib.delayed(_run_mortally)(job) for job in jobs)
-        return results
-
-    shutil.rmtree(scratch, ignore_errors=True)  # an earlier attempt may have been killed
-    scratch.mkdir(parents=True)
-    try:
-        yield run_in_order if processes == 1 else side_by_side
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _run_mortally(job: FitJob) -> FitResult:
-    die_with_parent()
-    return job.run()
 
 
 def _version(
@@ -135,13 +138,14 @@ def _version(
     members: dict[str, Member] = {}
     artifacts: dict[str, bytes] = {}
     for name in settings.training.models:
-        if name in result.models:
-            artifact = dump_model(result.models[name].parts())
-            members[name] = Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
-            artifacts[name] = artifact.content
+        if name in result.ensemble.models:
+            _keep(name, result.ensemble.models[name].parts(), members, artifacts)
         else:
             reasons = [failure.sentence for failure in result.failures if failure.model == name]
             members[name] = Member(status=MemberStatus.FAILED, reason="; ".join(reasons))
+    if result.ensemble.barrier is not None:
+        _keep(BARRIER, parts_of(result.ensemble.barrier), members, artifacts)
+    artifacts[ENSEMBLE] = ensemble_bytes(result.ensemble, rows.feature_names)
     artifacts["golden"] = golden_bytes(rows, result)
     artifacts["evidence"] = evidence_bytes(result.predictions)
     cards = {name: card.to_json() for name, card in result.scorecards.items()}
@@ -171,6 +175,14 @@ def _version(
     return manifest, artifacts
 
 
+def _keep(
+    name: str, parts: Mapping[str, object], members: dict[str, Member], artifacts: dict[str, bytes]
+) -> None:
+    artifact = dump_model(parts)
+    members[name] = Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
+    artifacts[name] = artifact.content
+
+
 def _scorecard(result: TrainingResult, account: TrainingSetAccount) -> dict[str, object]:
     """Give what people look at first; the scorecards of all members are an artifact."""
     card = result.scorecards[ENSEMBLE]
@@ -179,6 +191,8 @@ def _scorecard(result: TrainingResult, account: TrainingSetAccount) -> dict[str,
         "overall_skill": card.skill(None, REGIME_PRIOR),
         "account": asdict(account),
         "folds": [_fold(fold) for fold in result.account],
+        "weights": dict(result.ensemble.pool.weights),
+        "ablations": {name: ablation.to_json() for name, ablation in result.ablations.items()},
         "failures": [asdict(failure) for failure in result.failures],
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.adapters.lock import holder_of
 from daemon.commands.context import print_json, print_table, reading
-from daemon.commands.progress import bar, progress_of
+from daemon.commands.progress import bar, progress_of, times
 from daemon.commands.times import age, local_time, now
 from daemon.commands.writing import writing
 from daemon.errors import UsageError
@@ -71,7 +71,7 @@ def show(options: argparse.Namespace) -> int:
     layout = layout_of(options)
     run = _run(layout, options.run)
     while options.follow and run.outcome == "running":
-        _draw(progress_of(layout, run.id))
+        _draw(progress_of(layout, run.id), run)
         time.sleep(FOLLOW_S)
         run = _run(layout, run.id)
     if options.follow and sys.stderr.isatty():
@@ -84,12 +84,15 @@ def show(options: argparse.Namespace) -> int:
         print(f"{name:<14}{value if value not in {None, ''} else '-'}")
     if progress is not None:
         print(f"{'progress':<14}{bar(progress['done'], progress['total'], progress['what'])}")
+    if progress is not None and run.outcome == "running":
+        print(f"{'time':<14}{times(progress, run.opened_at, now())}")
     return 0 if run.outcome != "failed" else 1
 
 
-def _draw(progress: dict[str, Any] | None) -> None:
+def _draw(progress: dict[str, Any] | None, run: StoredRun) -> None:
     if progress is not None and sys.stderr.isatty():
         text = bar(progress["done"], progress["total"], progress["what"])
+        text += f" ({times(progress, run.opened_at, now())})"
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 

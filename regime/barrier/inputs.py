@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from regime.barrier.panels import Panel, log_variance, rank_of_day, rolling_mean
+from regime.barrier.panels import Panel, log_variance, logs, rank_of_day, rolling_mean
 from regime.barrier.season import season_columns
 from regime.errors import HistoryTooShortError
 
@@ -57,8 +57,8 @@ VERSION: Final = "1"
 """Changes whenever a formula does: part of the recipe's hash."""
 
 LOOK_BACK_SESSIONS: Final = 1000
-"""Sessions after which a value hardly changes: 252 of events that lie up to 268 back, measured by an EWMA of which
-the 480 sessions before them are all but 5e-7."""
+"""Sessions after which a value hardly changes: 252 of events that lie up to 268 back, measured by an EWMA of
+which the 480 sessions before them are all but 5e-7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,7 +137,7 @@ def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> d
     columns |= {name: variance - level for name, variance in windows.items()}
     columns["range_month"] = log_variance(rolling_mean(panel.range_variance, 22, 10)) - level
     columns["ewma_94"] = log_variance(panel.ewma(0.94)) - level
-    market = np.log(fear_variance) - np.log(ewma.mean(axis=1))
+    market = logs(fear_variance) - logs(ewma.mean(axis=1))
     columns["market_fear"] = panel.spread(market)
     columns |= _returns(panel, ewma) | _shapes(panel, index, ewma, windows["month"]) | _volumes(panel)
     columns |= season_columns(panel)
@@ -145,7 +145,7 @@ def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> d
 
 
 def _returns(panel: Panel, ewma: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    sigma = np.sqrt(ewma)
+    sigma = ewma**0.5
     found = {f"return_{bars}_sd": panel.log_close.diff(bars) / sigma for bars in (1, 5, 21)}
     return {**found, "return_5": panel.log_close.diff(5).clip(-0.3, 0.3)}
 
@@ -154,7 +154,7 @@ def _shapes(
     panel: Panel, index: pd.Series[float], ewma: pd.DataFrame, month: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
     returns, variance = panel.returns, panel.daily_variance
-    of_index = np.log(index).diff()
+    of_index = logs(index).diff()
     month_sum = panel.squares.rolling(22).sum()
     own = panel.excess() ** 2
     return {
@@ -163,7 +163,7 @@ def _shapes(
         / variance.rolling(22, min_periods=10).sum(),
         "down_share": panel.squares.where(returns < 0, 0.0).rolling(22).sum() / month_sum,
         "vol_of_vol": log_variance(variance).rolling(22).std(),
-        "idiosyncratic": np.log(panel.smoothed(own, 0.97) / ewma),
+        "idiosyncratic": logs(panel.smoothed(own, 0.97) / ewma),
         "beta": returns.rolling(120).cov(of_index).div(of_index.rolling(120).var(), axis=0),
     }
 
@@ -172,8 +172,8 @@ def _volumes(panel: Panel) -> dict[str, pd.DataFrame]:
     volume = panel.volume
     month = volume.rolling(20).mean()
     return {
-        "volume_5_20": np.log(volume.rolling(5).mean() / month),
-        "volume_1_20": np.log(volume / month),
+        "volume_5_20": logs(volume.rolling(5).mean() / month),
+        "volume_1_20": logs(volume / month),
         "kurtosis_60": panel.returns.rolling(60).kurt(),
     }
 
@@ -186,8 +186,8 @@ def _ranks(
     compared = {f"return_{bars}": log_close.diff(bars) for bars in (5, 21, 63, 126)}
     compared |= {
         "momentum": log_close.shift(21) - log_close.shift(252),
-        "trend_50": log_close - np.log(np.exp(log_close).rolling(50).mean()),
-        "high_252": log_close - np.log(panel.high.rolling(252, min_periods=126).max()),
+        "trend_50": log_close - logs(panel.close.rolling(50).mean()),
+        "high_252": log_close - logs(panel.high.rolling(252, min_periods=126).max()),
         "beta": columns["beta"],
         "rsi": ups / (ups + downs),
         "volume": columns["volume_5_20"],

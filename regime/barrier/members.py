@@ -1,7 +1,7 @@
 """The barrier members: a closed formula on forecast volatilities, corrected by what came of it so far.
 
 They need no folds. Each year forecasts with what had matured before it, and each quarter corrects with what
-had matured before it, so that every row of the history has a probability that could have been said on its day.
+had matured before it, so that every row has a probability that could have been said on its day.
 Year and quarter are those of the calendar: a later day moves nothing that was said before.
 """
 

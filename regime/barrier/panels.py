@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ class Panel:
 
     sessions: NDArray[np.datetime64]
     rows: tuple[NDArray[np.intp], NDArray[np.intp]]
+    close: pd.DataFrame
     log_close: pd.DataFrame
     changes: pd.DataFrame
     returns: pd.DataFrame
@@ -56,16 +57,17 @@ class Panel:
         open_, high, low, close = (frame(getattr(bars, name)) for name in ("open", "high", "low", "close"))
         volume = frame(bars.volume)
         before = close.ffill().shift()
-        returns = np.log(close / before)
+        returns = logs(close / before)
         squares = returns**2
-        log_range = np.log(high / low) ** 2
-        body = (2 * np.log(2) - 1) * np.log(close / open_) ** 2
-        overnight = np.log(open_ / before) ** 2
+        log_range = logs(high / low) ** 2
+        body = (2 * np.log(2) - 1) * logs(close / open_) ** 2
+        overnight = logs(open_ / before) ** 2
         garman_klass = (0.5 * log_range - body).clip(lower=VARIANCE_MIN)
         return cls(
             sessions=sessions,
             rows=(at, of),
-            log_close=np.log(close),
+            close=close,
+            log_close=logs(close),
             changes=close.diff() / before,
             returns=returns,
             squares=squares,
@@ -98,6 +100,11 @@ class Panel:
         return self.returns.sub(self.returns.mean(axis=1), axis=0)
 
 
+def logs(frame: Frame) -> Frame:
+    """Give logarithms; numpy's own function forgets in its types that a frame stays one."""
+    return cast("Frame", np.log(frame))
+
+
 def rolling_mean(frame: Frame, bars: int, bars_min: int | None = None) -> Frame:
     """Give the mean of the last bars, of at least half of them unless said otherwise."""
     return frame.rolling(bars, min_periods=bars_min or max(1, bars // 2)).mean()
@@ -105,7 +112,7 @@ def rolling_mean(frame: Frame, bars: int, bars_min: int | None = None) -> Frame:
 
 def log_variance(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the logarithm, of at least .03 % a day so that it stays finite."""
-    return np.log(frame.clip(lower=1e-7))
+    return logs(frame.clip(lower=1e-7))
 
 
 def rank_of_day(frame: pd.DataFrame) -> pd.DataFrame:

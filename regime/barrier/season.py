@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from regime.barrier.panels import rolling_mean
+from regime.barrier.panels import logs, rolling_mean
 
 if TYPE_CHECKING:
     from regime.barrier.panels import Panel
@@ -31,8 +31,8 @@ def season_columns(panel: Panel) -> dict[str, pd.DataFrame]:
     variance, year = panel.daily_variance, rolling_mean(panel.daily_variance, 252)
     then = {lag: _earlier(rolling_mean(variance, WINDOW, WINDOW_MIN), lag) for lag in QUARTERS}
     peaks = variance.rolling(WINDOW, min_periods=WINDOW_MIN).max()
-    columns = {"season": np.log(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
-    columns |= {f"season_{lag}": np.log(each / year) for lag, each in then.items()}
+    columns = {"season": logs(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
+    columns |= {f"season_{lag}": logs(each / year) for lag, each in then.items()}
     columns |= {f"peak_{lag}": (_earlier(peaks, lag) / year).clip(upper=PEAK_MAX) for lag in (63, 252)}
     return columns | _event_columns(panel)
 
@@ -43,7 +43,7 @@ def _earlier(frame: pd.DataFrame, lag: int) -> pd.DataFrame:
 
 
 def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
-    """Tell of days on which a symbol moved by itself in heavy trade: how long ago, how large, which season."""
+    """Tell of days on which a symbol moved by itself in heavy trade: how long ago, how large, and when."""
     events = _outsized(panel)
     age = _age_of_highest(events, QUARTERS[0])
     largest = events.rolling(WINDOW, min_periods=WINDOW_MIN).max()
@@ -61,9 +61,9 @@ def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
 def _outsized(panel: Panel) -> pd.DataFrame:
     """Give how far a day stands out: its own move in usual own moves, times the log of relative volume."""
     own = panel.excess()
-    usual = np.sqrt(panel.smoothed(own**2, 0.97)).shift()
+    usual = (panel.smoothed(own**2, 0.97) ** 0.5).shift()
     volume = panel.volume / panel.volume.rolling(63, min_periods=30).median()
-    return (own.abs() / usual * np.log1p(volume.clip(upper=8))).fillna(0.0)
+    return (own.abs() / usual * logs(volume.clip(upper=8) + 1)).fillna(0.0)
 
 
 def _age_of_highest(frame: pd.DataFrame, bars: int) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def touch_probabilities(
     distances of the barriers in log returns, both positive.
 
     >>> touch_probabilities(np.array([0.02]), np.log(1.1), -np.log(0.95), 14).round(2).tolist()
-    [[0.38, 0.53, 0.09]]
+    [[0.4, 0.45, 0.15]]
     """
     above, below = up + DISCRETE_SHIFT * sigma, down + DISCRETE_SHIFT * sigma
     width = above + below
@@ -59,7 +59,7 @@ def touch_probabilities(
     proba = np.empty((len(sigma), 3))
     proba[:, LOWER], proba[:, NEITHER], proba[:, UPPER] = lower, 1 - lower - upper, upper
     proba = np.clip(proba, PROBABILITY_MIN, 1.0)
-    return proba / proba.sum(axis=1, keepdims=True)
+    return np.asarray(proba / proba.sum(axis=1, keepdims=True))
 
 
 def barrier_log_probabilities(
@@ -74,7 +74,7 @@ def barrier_log_probabilities(
     >>> from regime.targets import target_named
     >>> one = np.array([0.02])
     >>> np.exp(barrier_log_probabilities(one, one, target_named("reference"))).round(2).tolist()
-    [[0.38, 0.53, 0.09]]
+    [[0.4, 0.45, 0.15]]
     """
     if spec.kind == FIRST_TOUCH:
         grid = np.geomspace(*SIGMA_RANGE, GRID_POINTS)

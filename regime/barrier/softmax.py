@@ -1,8 +1,8 @@
 """Softmax regression that corrects log-probabilities which are known already.
 
 p = softmax(offset + A W + b), fitted by Newton steps to the mean weighted log-loss plus ridge / 2 times the
-squared distance of W from zero. With zero inputs it is the offset itself: a strong ridge means "leave it as it is",
-which no regression from scratch can say.
+squared distance of W from zero. With zero inputs it is the offset itself: a strong ridge means "leave it
+as it is", which no regression from scratch can say.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def _newton_step(
             block = (design * share[:, np.newaxis]).T @ design
             hessian[one, :, other] = hessian[other, :, one] = block
     flat = hessian.reshape(n_classes * n_inputs, -1) + np.diag(np.tile(penalty, n_classes))
-    return np.linalg.solve(flat, slope.T.ravel()).reshape(n_classes, n_inputs).T
+    step = np.linalg.solve(flat, slope.T.ravel()).reshape(n_classes, n_inputs).T
+    return np.asarray(step, dtype=np.float64)
 
 
 def centred(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ class Pool:
         if self.calibration is not None:
             log_proba = calibrate(self.calibration, log_proba, regime)
         proba: NDArray[np.float64] = np.exp(log_proba)
-        return proba / proba.sum(axis=1, keepdims=True)
+        return np.asarray(proba / proba.sum(axis=1, keepdims=True))
 
     def _pooled(self, members: Mapping[str, LogProba]) -> LogProba:
         if self.stack is not None:

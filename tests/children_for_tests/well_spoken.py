@@ -23,7 +23,7 @@ def add(job: dict[str, Any]) -> dict[str, Any]:
 
 def report(_job: dict[str, Any]) -> dict[str, Any]:
     say_progress(1, 2, "half")
-    say_progress(2, 2, "all")
+    say_progress(2, 2, "all", left_s=1.5)
     return {"done": True}
 
 

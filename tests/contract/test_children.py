@@ -98,7 +98,8 @@ def test_the_latest_progress_is_kept_in_a_file_with_its_time(clock: ManualClock,
     while (end := child.poll()) is None:
         pass
     assert end.result == {"done": True}
-    assert json.loads(file.read_text()) == {"progress": [2, 2, "all"], "at": NOON.isoformat()}
+    said = {"progress": [2, 2, "all"], "left_s": 1.5, "at": NOON.isoformat()}
+    assert json.loads(file.read_text()) == said
     assert list(tmp_path.iterdir()) == [file]
 
 

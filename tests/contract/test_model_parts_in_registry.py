@@ -34,3 +34,4 @@ def test_a_fitted_model_is_assembled_again_from_the_registry(
     parts: Any = load_model(artifact.format, artifact.content, sha256=artifact.sha256)
     again = assemble(name, parts, n_classes=3)
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert dump_model(again.parts()) == artifact
