@@ -15,7 +15,7 @@ import numpy as np
 
 from regime.errors import HistoryTooShortError, SettingInvalidError
 from regime.fit_jobs import FINAL, FitJob, FitResult, job_seed
-from regime.models import MODELS, parameters
+from regime.models import MODELS, is_model_name, own_facts_of, parameters
 from regime.models.ensemble import ENSEMBLE, MeanEnsemble, check_quorum, mean_probability
 from regime.predictions import Predictions
 from regime.scoring import baseline_probabilities, score
@@ -47,7 +47,7 @@ class TrainingSettings:
     Parameters
     ----------
     models
-        Names out of ``MODELS``, each once.
+        Names out of ``MODELS`` or paths (``regime.models.is_model_name``), each once.
     weights
         Weight preset by name; see ``regime.weights.weights_named``.
     walk_forward
@@ -73,9 +73,11 @@ class TrainingSettings:
     seed: int = 20240106
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.models if name not in MODELS]
+        unknown = [name for name in self.models if not is_model_name(name)]
         faults = {
-            f"models {unknown} do not exist, use {', '.join(MODELS)}": bool(unknown),
+            f"models {unknown} do not exist, use {', '.join(MODELS)} or package.module:attribute": (
+                bool(unknown)
+            ),
             f"models are {self.models}, name each once": len(set(self.models)) != len(self.models),
             f"quorum = {self.quorum}, give 1 to {len(self.models)}, the number of models": (
                 not 1 <= self.quorum <= len(self.models)
@@ -234,6 +236,7 @@ def recipe_hash(training_set: TrainingSet, settings: TrainingSettings) -> str:
         "features": training_set.feature_hash,
         "labeler": training_set.labeler,
         "target": asdict(training_set.target),
+        **({"own": own} if (own := own_facts_of(settings.models)) else {}),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

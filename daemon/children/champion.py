@@ -16,6 +16,8 @@ from registry.formats import load_model
 from registry.types import MemberStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from regime.types import FeatureTable
@@ -45,19 +47,25 @@ class LoadedVersion:
             raise FeatureMismatchError(
                 f"{self.version.name} was trained on feature catalogue {manifest.feature_catalogue}"
                 f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
-                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed that trained it"
+                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed"
+                " and the features.own that trained it"
             )
         return self.ensemble.predict_proba(features.values.astype(np.float32))
 
 
-def load_version(registry: Registry, version: ModelVersion) -> LoadedVersion:
-    """Load every fitted member; its hash is checked before its bytes are parsed."""
+def load_version(
+    registry: Registry, version: ModelVersion, *, trusted: Collection[str] = ()
+) -> LoadedVersion:
+    """Load every fitted member; its hash is checked before its bytes are parsed.
+
+    ``trusted`` names the types that the configuration allows beside those of ``registry.trusted``.
+    """
     members = []
     for name, member in sorted(version.manifest.members.items()):
         if member.status is MemberStatus.FITTED:
             assert member.sha256 is not None and member.format is not None  # noqa: S101, PT018 - Member's rule
             content = registry.get_blob(member.sha256)
-            parts: Any = load_model(member.format, content, sha256=member.sha256)
+            parts: Any = load_model(member.format, content, sha256=member.sha256, trusted=trusted)
             members.append(assemble(name, parts, n_classes=len(version.manifest.classes)))
     return LoadedVersion(version=version, ensemble=MeanEnsemble(members=tuple(members)))
 

@@ -20,10 +20,12 @@ import xgboost
 
 from daemon.children.data import first_market, settings_of
 from daemon.children.references import drift_references
+from daemon.children.rehearsal import rehearse_models
 from daemon.children.speech import die_with_parent, main_of, say_progress
 from daemon.children.stored import evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
-from regime.features import CATALOGUE_VERSION, catalogue_hash
+from regime.features import CATALOGUE_VERSION
+from regime.features.own import feature_hash
 from regime.fit_jobs import run_in_order
 from regime.models.ensemble import ENSEMBLE
 from regime.scorecard import REGIME_PRIOR
@@ -60,9 +62,14 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     say_progress(0, 0, "computing features")
     market = first_market(job["root"], job["data_version"], settings)
     features = market.features()
+    rehearse_models(settings, len(features.names))
     targets = compute_targets(market.bars, target_named(settings.training.target))
     rows, account = build_training_set(
-        features, market.bars, targets, market.labels, feature_hash=catalogue_hash()
+        features,
+        market.bars,
+        targets,
+        market.labels,
+        feature_hash=feature_hash(settings.features.own, features.names),
     )
     with _executor(settings.training.processes, layout.run(job["run"]) / "scratch") as execute:
         result = train(
@@ -135,7 +142,7 @@ def _version(
     artifacts: dict[str, bytes] = {}
     for name in settings.training.models:
         if name in result.models:
-            artifact = dump_model(result.models[name].parts())
+            artifact = dump_model(result.models[name].parts(), trusted=settings.training.trusted_types)
             members[name] = Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
             artifacts[name] = artifact.content
         else:
