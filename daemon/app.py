@@ -21,6 +21,7 @@ from daemon.adapters.schedule import Ticker
 from daemon.adapters.watch import Watch
 from daemon.configuration import read_configuration
 from daemon.errors import SettingsInvalidError
+from daemon.labelers import check_labeler
 from daemon.logs import EventLog
 from daemon.loop import Loop
 from daemon.records import Event
@@ -62,7 +63,10 @@ def run_daemon(layout: Layout, settings: Settings, version: str) -> None:
     ------
     AlreadyRunningError
         If another daemon runs on the directory.
+    SettingsInvalidError
+        If the labeler is one of the user's own and cannot be used.
     """
+    check_labeler(settings.labels)
     layout.create()
     lock = DaemonLock.acquire(layout.lock)
     try:
@@ -170,6 +174,7 @@ def _reloaded(application: Application) -> tuple[Settings | None, Event]:
     """Read the configuration again; refuse one with faults."""
     try:
         settings = read_configuration(application.layout.configuration, os.environ).settings
+        check_labeler(settings.labels)
     except SettingsInvalidError as error:
         faults = "; ".join(error.faults)
         return None, Event(name="daemon.reload_refused", fields={"faults": faults})

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.errors import SettingsInvalidError
 from daemon.markets import clashes
+from daemon.own import path_of
 from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
 
 if TYPE_CHECKING:
@@ -170,7 +171,9 @@ def _part(prefix: str, given: Any, default: Any, faults: list[str]) -> Any:
 
 def _checked(value: Any, wanted: Any, field: Field[Any]) -> Any:
     converted = _converted(value, wanted)
-    low, high, choices = (field.metadata[name] for name in ("low", "high", "choices"))
+    low, high, choices, group = (field.metadata[name] for name in ("low", "high", "choices", "group"))
+    if group is not None:
+        return _named(converted, field, group)
     if choices:
         for item in converted if isinstance(converted, tuple) else (converted,):
             if item not in choices:
@@ -178,6 +181,25 @@ def _checked(value: Any, wanted: Any, field: Field[Any]) -> Any:
     if low is not None and not low <= converted <= (float("inf") if high is None else high):
         raise ValueError(f"must be {_range(low, high)}")
     return converted
+
+
+def _named(converted: Any, field: Field[Any], group: str) -> Any:
+    """Give names with the path in place of each that is an entry point; built-in names come first."""
+    if isinstance(converted, tuple):
+        return tuple(_path_or_choice(item, field, group) for item in converted)
+    return _path_or_choice(converted, field, group)
+
+
+def _path_or_choice(name: str, field: Field[Any], group: str) -> str:
+    choices = field.metadata["choices"]
+    if name in choices or name == field.default:
+        return name
+    path = path_of(name, group)
+    if path is None:
+        own = f"package.module:attribute, or an entry point of {group}"
+        allowed = f"{', '.join(choices)}, or your own: {own}" if choices else own
+        raise ValueError(f"allowed: {allowed}{_nearest(name, choices)}")
+    return path
 
 
 def _converted(value: Any, wanted: Any) -> Any:
@@ -306,7 +328,8 @@ def _rendered_table(name: str, table: Any) -> list[str]:
 def _rendered(entry: Field[Any], value: Any) -> list[str]:
     allowed = ""
     if entry.metadata["choices"]:
-        allowed = f" ({' | '.join(entry.metadata['choices'])})"
+        own = ("package.module:attribute",) if entry.metadata["group"] else ()
+        allowed = f" ({' | '.join((*entry.metadata['choices'], *own))})"
     elif entry.metadata["low"] is not None:
         allowed = f" ({_range(entry.metadata['low'], entry.metadata['high'])})"
     return [f"# {entry.metadata['text']}{allowed}", f"{entry.name} = {_shown(value)}"]

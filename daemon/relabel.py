@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from daemon.stored_label import (
     LabelRevision,
     StoredLabel,
 )
-from regime.errors import BarsInvalidError
+from regime.errors import BarsInvalidError, SettingInvalidError
 from regime.labels import continue_labels, days_of
+from regime.labels.own import check_causal
+from regime.own import is_path
 from regime.types import Bars, Regime, RegimeSeries
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ if TYPE_CHECKING:
     from daemon.records import Record
     from daemon.settings import MarketSettings
     from daemon.tools import Tools
+    from regime.errors import RegimeError
     from regime.labels import Day, Labeler
+
+LABELER_INVALID: Final = "labeler_invalid"
 
 
 def relabel(message: BarsArrived, tools: Tools) -> Outcome:
@@ -54,7 +59,10 @@ def relabel(message: BarsArrived, tools: Tools) -> Outcome:
             try:
                 relabelled = _relabel_market(name, market, message, tools)
             except BarsInvalidError as error:
-                events.append(_refused(name, error))
+                events.append(_refused(name, error.code, error))
+                continue
+            except SettingInvalidError as error:
+                events.append(_refused(name, LABELER_INVALID, error))
                 continue
             if relabelled is not None:
                 records.append(relabelled.record)
@@ -115,6 +123,8 @@ def _relabel_market(
         days = history(after=np.datetime64(known.through_day, "D"))
     else:
         state, days = labeler.start(), history()
+        if is_path(tools.settings.labels.labeler):
+            check_causal(labeler, days)
     if not days:
         return None
     after, series = continue_labels(labeler, state, days)
@@ -150,8 +160,8 @@ def _relabel_market(
     return _Relabelled(record=record, events=events, captured=captured)
 
 
-def _refused(market: str, error: BarsInvalidError) -> Event:
-    fields = {"market": market, "code": error.code, "reason": str(error)}
+def _refused(market: str, code: str, error: RegimeError) -> Event:
+    fields = {"market": market, "code": code, "reason": str(error)}
     return Event(name="labeler.refused", fields=fields)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping  # noqa: TC003 - the types are read at run t
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from daemon import own
+
 MODEL_NAMES: Final = (
     "random_forest",
     "xgboost",
@@ -30,9 +32,13 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    group: str | None = None,
 ) -> Any:
-    """Declare a setting: its default, its meaning, and what is allowed."""
-    facts = {"text": text, "low": low, "high": high, "choices": choices}
+    """Declare a setting: its default, its meaning, and what is allowed.
+
+    With a ``group`` of entry points, parts of the user's own are allowed beside the choices (``daemon.own``).
+    """
+    facts = {"text": text, "low": low, "high": high, "choices": choices, "group": group}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=facts)
     return field(default=default, metadata=facts)
@@ -206,6 +212,7 @@ class LabelsSettings:
         "rules",
         "what labels the days; jump knows normal and high_volatility only",
         choices=("rules", "reference", "jump"),
+        group=own.LABELERS,
     )
     rules: RulesSettings = field(default_factory=RulesSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
@@ -219,6 +226,11 @@ class FeaturesSettings:
     enabled: bool = setting(default=True, text="compute the features of a day when its bars arrive")
     threads: int = setting(1, "threads that compute features, in the daemon and in children", low=1, high=64)
     keep_days: int = setting(30, "days whose features are kept for inspection", low=1, high=250)
+    own: str = setting(
+        "",
+        "function that gives columns of your own beside the 179, see docs/extending.md",
+        group=own.FEATURES,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +263,12 @@ class TrainingSettings:
     )
     calibration: str = setting("none", "recalibrate the ensemble by regime", choices=("none", "regime"))
     ablation: bool = setting(default=True, text="fit controls that say what weights and sampling were worth")
-    models: tuple[str, ...] = setting(MODEL_NAMES, "members of the ensemble", choices=MODEL_NAMES)
+    models: tuple[str, ...] = setting(
+        MODEL_NAMES, "members of the ensemble", choices=MODEL_NAMES, group=own.MODELS
+    )
+    trusted_types: tuple[str, ...] = setting(
+        (), "full names of further types that stored models of your own may hold"
+    )
     quorum: int = setting(5, "members that must be fitted for a run to succeed", low=1, high=8)
     fold_years: int = setting(3, "length of a walk-forward fold, in calendar years", low=1, high=10)
     train_years_min: float = setting(3.0, "history before the first fold, in years", low=0.5, high=50)

@@ -12,7 +12,7 @@ import numpy as np
 from regime.barrier import inputs as barrier_inputs
 from regime.barrier import parameters as barrier_parameters
 from regime.errors import SettingInvalidError
-from regime.models import MODELS, parameters
+from regime.models import MODELS, is_model_name, own_facts_of, parameters
 from regime.models.pool import CALIBRATIONS, POOLS
 from regime.sampling import PRESETS
 from regime.validation import WalkForward
@@ -36,7 +36,7 @@ class TrainingSettings:
     Parameters
     ----------
     models
-        Names out of ``MODELS``, each once.
+        Names out of ``MODELS`` or paths (``regime.models.is_model_name``), each once.
     ensemble
         How members become one: ``barrier_plus``, ``mean`` or ``stacking``; see ``regime.models.pool``.
     start_from
@@ -102,9 +102,12 @@ class TrainingSettings:
             weights_named(self.weights, np.array([], dtype=np.str_))
 
     def _faults(self) -> tuple[tuple[bool, str], ...]:
-        unknown = [name for name in self.models if name not in MODELS]
+        unknown = [name for name in self.models if not is_model_name(name)]
         return (
-            (bool(unknown), f"models {unknown} do not exist, use {', '.join(MODELS)}"),
+            (
+                bool(unknown),
+                f"models {unknown} do not exist, use {', '.join(MODELS)} or package.module:attribute",
+            ),
             (len(set(self.models)) != len(self.models), f"models are {self.models}, name each once"),
             (self.ensemble not in POOLS, f"ensemble = {self.ensemble!r}, use {', '.join(POOLS)}"),
             (self.start_from not in STARTS, f"start_from = {self.start_from!r}, use {', '.join(STARTS)}"),
@@ -149,5 +152,6 @@ def recipe_hash(training_set: TrainingSet, settings: TrainingSettings) -> str:
         "features": training_set.feature_hash,
         "labeler": training_set.labeler,
         "target": asdict(training_set.target),
+        **({"own": own} if (own := own_facts_of(settings.models)) else {}),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

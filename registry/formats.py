@@ -5,10 +5,10 @@
 back the same. ``parts`` holds a mapping with boosters among its values and gives back the same, each
 booster as the library's own object.
 
-The hash is compared before anything is parsed. Of skops only the types in ``registry.trusted`` are ever
-built. The same model gives the same bytes, so that it is kept once. The libraries' parsers are native code
-that believes what it reads (skops says so of trees): load in a child process, and only what a hash of the
-registry vouches for.
+The hash is compared before anything is parsed. Of skops only the types in ``registry.trusted``, and those
+that the caller names as ``trusted``, are ever built. The same model gives the same bytes, so that it is kept
+once. The libraries' parsers are native code that believes what it reads (skops says so of trees): load in a
+child process, and only what a hash of the registry vouches for.
 
 This module imports those libraries: it is for children, and for commands that predict.
 """
@@ -31,10 +31,10 @@ import skops.io
 import xgboost
 
 from registry.errors import ArtifactCorruptError, ArtifactRefusedError, ArtifactTooLargeError, RegistryError
-from registry.trusted import TRUSTED, TRUSTED_TYPES
+from registry.trusted import listed, trusted_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -89,11 +89,11 @@ class BoosterModel:
         return proba if proba.ndim > 1 else np.column_stack([1.0 - proba, proba]).astype(proba.dtype)
 
 
-def dump_model(model: object) -> Artifact:
+def dump_model(model: object, *, trusted: Collection[str] = ()) -> Artifact:
     """Give a model as bytes that ``load_model`` makes an exactly equal model of.
 
     ``model`` is a booster of XGBoost or LightGBM, their classifier, a scikit-learn estimator, an array, or
-    a mapping of such parts by name.
+    a mapping of such parts by name. ``trusted`` names further types that it may hold.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def dump_model(model: object) -> Artifact:
         _check_objective(model)
         return _dump_booster(model)
     if isinstance(model, Mapping) and any(_is_booster(part) for part in model.values()):
-        return _dump_parts(model)
-    return _dump_skops(dict(model) if isinstance(model, Mapping) else model)
+        return _dump_parts(model, trusted)
+    return _dump_skops(dict(model) if isinstance(model, Mapping) else model, trusted)
 
 
 def load_model(
@@ -119,8 +119,12 @@ def load_model(
     *,
     sha256: str,
     size_max_bytes: int = MODEL_SIZE_MAX_BYTES,
+    trusted: Collection[str] = (),
 ) -> object:
     """Give the model that ``dump_model`` wrote; parses nothing that is not what the hash stands for.
+
+    ``trusted`` names types that it may hold beside those of ``registry.trusted``; take it from the
+    configuration, never from what is stored.
 
     Raises
     ------
@@ -134,8 +138,8 @@ def load_model(
     readers: Mapping[str, Callable[[bytes, int], object]] = {
         XGBOOST: lambda content, _: BoosterModel(booster=_load_booster(XGBOOST, content)),
         LIGHTGBM: lambda content, _: BoosterModel(booster=_load_booster(LIGHTGBM, content)),
-        SKOPS: _load_skops,
-        PARTS: _load_parts,
+        SKOPS: lambda content, size: _load_skops(content, size, trusted),
+        PARTS: lambda content, size: _load_parts(content, size, trusted),
     }
     if format not in readers:
         raise ArtifactRefusedError(f"{format!r} is never loaded; the formats are {', '.join(FORMATS)}")
@@ -193,18 +197,18 @@ def _load_booster(format: str, content: bytes) -> xgboost.Booster | lightgbm.Boo
     return lightgbm.Booster(model_str=content.decode())
 
 
-def _dump_parts(parts: Mapping[str, object]) -> Artifact:
+def _dump_parts(parts: Mapping[str, object], trusted: Collection[str]) -> Artifact:
     """Give a zip that holds each part in its own format, as ``name.format``."""
     entries = {}
     for name, part in sorted(parts.items()):
         if not _PART_NAME.fullmatch(name):
             raise ArtifactRefusedError(f"{name!r} cannot name a part; use letters, digits and _")
-        artifact = _dump_booster(part) if _is_booster(part) else dump_model(part)
+        artifact = _dump_booster(part) if _is_booster(part) else dump_model(part, trusted=trusted)
         entries[f"{name}.{artifact.format}"] = artifact.content
     return Artifact(format=PARTS, content=_zipped(entries))
 
 
-def _load_parts(content: bytes, size_max_bytes: int) -> dict[str, object]:
+def _load_parts(content: bytes, size_max_bytes: int, trusted: Collection[str]) -> dict[str, object]:
     parts: dict[str, object] = {}
     for entry, packed in _unzipped(content, size_max_bytes).items():
         name, _, format_ = entry.partition(".")
@@ -218,15 +222,16 @@ def _load_parts(content: bytes, size_max_bytes: int) -> dict[str, object]:
                 packed,
                 sha256=hashlib.sha256(packed).hexdigest(),
                 size_max_bytes=size_max_bytes,
+                trusted=trusted,
             )
     return parts
 
 
-def _dump_skops(model: object) -> Artifact:
+def _dump_skops(model: object, trusted: Collection[str]) -> Artifact:
     """Give skops' bytes without what differs from one writing to the next: addresses and the time."""
     written = _unzipped(skops.io.dumps(model), MODEL_SIZE_MAX_BYTES)
     schema = json.loads(written.pop(_SCHEMA))
-    _check_trusted(schema)
+    _check_trusted(schema, trusted)
     numbers: dict[str, str] = {}
     for node in _nodes(schema):
         address = str(node.pop("__id__", ""))
@@ -258,28 +263,29 @@ def _without_padding(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _load_skops(content: bytes, size_max_bytes: int) -> object:
+def _load_skops(content: bytes, size_max_bytes: int, trusted: Collection[str]) -> object:
     entries = _unzipped(content, size_max_bytes)
     if _SCHEMA not in entries:
         raise ArtifactRefusedError("the bytes are no skops artifact: there is no schema")
-    _check_trusted(json.loads(entries[_SCHEMA]))
-    return skops.io.loads(content, trusted=TRUSTED_TYPES)
+    _check_trusted(json.loads(entries[_SCHEMA]), trusted)
+    return skops.io.loads(content, trusted=listed(trusted_with(trusted)))
 
 
-def _check_trusted(schema: object) -> None:
-    """Refuse any node, wherever it stands, that would build something not on our list."""
+def _check_trusted(schema: object, trusted: Collection[str]) -> None:
+    """Refuse any node, wherever it stands, that would build something that is on neither list."""
+    allowed = trusted_with(trusted)
     names = {
         f"{node.get('__module__')}.{node.get('__class__')}"
         for node in _nodes(schema)
         if f"{node.get('__module__')}.{node.get('__class__')}"
-        not in TRUSTED.get(str(node.get("__loader__")), frozenset())
+        not in allowed.get(str(node.get("__loader__")), frozenset())
     }
     if names:
-        listed = tuple(sorted(names))
+        refused = tuple(sorted(names))
         raise ArtifactRefusedError(
-            f"it holds types that are not trusted: {', '.join(listed)}; models are made of those in"
-            " registry/trusted.py",
-            listed,
+            f"it holds types that are not trusted: {', '.join(refused)}; models are made of those in"
+            " registry/trusted.py and in training.trusted_types",
+            refused,
         )
 
 
@@ -306,10 +312,10 @@ def _zipped(entries: Mapping[str, bytes]) -> bytes:
 def _unzipped(content: bytes, size_max_bytes: int) -> dict[str, bytes]:
     """Give the entries of a zip; their sizes are looked at before any is unpacked."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        listed = archive.infolist()
-        size = sum(entry.file_size for entry in listed)
+        entries = archive.infolist()
+        size = sum(entry.file_size for entry in entries)
         if size > size_max_bytes:
             raise ArtifactTooLargeError(f"the artifact unpacks to {size} bytes, allowed are {size_max_bytes}")
-        if len({entry.filename for entry in listed}) != len(listed):
+        if len({entry.filename for entry in entries}) != len(entries):
             raise ArtifactRefusedError("the artifact holds two files of one name")
-        return {entry.filename: archive.read(entry) for entry in listed}
+        return {entry.filename: archive.read(entry) for entry in entries}

@@ -2,7 +2,8 @@
 
 skops itself trusts every scikit-learn estimator and many functions. A shorter list is easier to answer
 for: what is not on it is neither written nor built. No type of regimed is on it, so that stored models
-never depend on where its classes live.
+never depend on where its classes live. Who brings a model of another type names that type in the
+configuration; nothing that is stored can.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 TRUSTED: Final[Mapping[str, frozenset[str]]] = {
-    "DictNode": frozenset({"builtins.dict"}),
+    "DictNode": frozenset({"builtins.dict", "sklearn.utils._bunch.Bunch"}),
     "ListNode": frozenset({"builtins.list"}),
     "TupleNode": frozenset({"builtins.tuple"}),
     "JsonNode": frozenset({"builtins.str"}),
@@ -46,20 +47,32 @@ TRUSTED: Final[Mapping[str, frozenset[str]]] = {
             "sklearn.calibration.CalibratedClassifierCV",
             "sklearn.calibration._CalibratedClassifier",
             "sklearn.calibration._SigmoidCalibration",
+            "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
             "sklearn.dummy.DummyClassifier",
             "sklearn.ensemble._forest.ExtraTreesClassifier",
             "sklearn.ensemble._forest.RandomForestClassifier",
             "sklearn.ensemble._gb.GradientBoostingClassifier",
+            "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+            "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+            "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+            "sklearn.ensemble._voting.VotingClassifier",
             "sklearn.frozen._frozen.FrozenEstimator",
             "sklearn.impute._base.SimpleImputer",
             "sklearn.isotonic.IsotonicRegression",
             "sklearn.kernel_approximation.Nystroem",
             "sklearn.linear_model._logistic.LogisticRegression",
+            "sklearn.metrics._dist_metrics.EuclideanDistance64",
+            "sklearn.naive_bayes.GaussianNB",
+            "sklearn.neighbors._ball_tree.BallTree",
+            "sklearn.neighbors._classification.KNeighborsClassifier",
+            "sklearn.neighbors._kd_tree.KDTree",
             "sklearn.neural_network._multilayer_perceptron.MLPClassifier",
             "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
             "sklearn.pipeline.Pipeline",
             "sklearn.preprocessing._data.StandardScaler",
             "sklearn.preprocessing._label.LabelBinarizer",
+            "sklearn.preprocessing._label.LabelEncoder",
+            "sklearn.svm._classes.LinearSVC",
             "sklearn.svm._classes.SVC",
             "sklearn.tree._classes.DecisionTreeClassifier",
             "sklearn.tree._classes.DecisionTreeRegressor",
@@ -69,5 +82,26 @@ TRUSTED: Final[Mapping[str, frozenset[str]]] = {
 }
 """What each of skops' loaders may build; a loader that is not named here builds nothing."""
 
-TRUSTED_TYPES: Final = tuple(sorted(frozenset[str]().union(*TRUSTED.values())))
-"""All types of ``TRUSTED``."""
+EXTENDED: Final = ("ObjectNode", "TypeNode", "FunctionNode")
+"""The loaders that may also build what a configuration names: objects, types, functions."""
+
+
+def trusted_with(types: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """Give ``TRUSTED`` extended by full names of types, such as ``own_parts.Neighbours``.
+
+    >>> "own_parts.Neighbours" in trusted_with(["own_parts.Neighbours"])["ObjectNode"]
+    True
+    """
+    if not types:
+        return TRUSTED
+    more = {loader: TRUSTED.get(loader, frozenset()) | frozenset(types) for loader in EXTENDED}
+    return {**TRUSTED, **more}
+
+
+def listed(trusted: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """Give all types that any loader may build, sorted.
+
+    >>> len(listed(trusted_with(["own_parts.Neighbours"]))) - len(listed(TRUSTED))
+    1
+    """
+    return tuple(sorted(frozenset[str]().union(*trusted.values())))

@@ -21,6 +21,8 @@ from registry.formats import load_model
 from registry.types import MemberStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from daemon.children.data import Market
@@ -51,7 +53,8 @@ class LoadedVersion:
             raise FeatureMismatchError(
                 f"{self.version.name} was trained on feature catalogue {manifest.feature_catalogue}"
                 f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
-                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed that trained it"
+                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed"
+                " and the features.own that trained it"
             )
         forecasts = self.ensemble.barrier is not None and len(features) > 0
         return Inputs(
@@ -61,15 +64,20 @@ class LoadedVersion:
         )
 
 
-def load_version(registry: Registry, version: ModelVersion) -> LoadedVersion:
-    """Load every fitted member; its hash is checked before its bytes are parsed."""
+def load_version(
+    registry: Registry, version: ModelVersion, *, trusted: Collection[str] = ()
+) -> LoadedVersion:
+    """Load every fitted member; its hash is checked before its bytes are parsed.
+
+    ``trusted`` names the types that the configuration allows beside those of ``registry.trusted``.
+    """
     manifest = version.manifest
     parts: dict[str, Any] = {}
     for name, member in sorted(manifest.members.items()):
         if member.status is MemberStatus.FITTED:
             assert member.sha256 is not None and member.format is not None  # noqa: S101, PT018 - Member's rule
             content = registry.get_blob(member.sha256)
-            parts[name] = load_model(member.format, content, sha256=member.sha256)
+            parts[name] = load_model(member.format, content, sha256=member.sha256, trusted=trusted)
     barrier = parts.pop(BARRIER, None)
     facts = json.loads(registry.get_blob(registry.artifacts(version.name)[ENSEMBLE].sha256))
     target: dict[str, Any] = {**manifest.target, "classes": manifest.classes}

@@ -19,7 +19,10 @@ from daemon.markets import first_of, symbols_of_first
 from regime.barrier.inputs import LOOK_BACK_SESSIONS, volatility_inputs
 from regime.errors import HistoryTooShortError
 from regime.features import compute_features
-from regime.labels import effective_fear, label_days
+from regime.features.own import check_no_look_ahead, own_columns, with_own
+from regime.labels import days_of, effective_fear, label_days
+from regime.labels.own import check_causal
+from regime.own import is_path
 from regime.training_set import rows_of_bars
 from regime.types import Bars, FeatureTable, RegimeSeries
 from registry.readonly import open_read_only
@@ -42,13 +45,32 @@ class Market:
     fear: Bars
     labels: RegimeSeries
     feature_threads: int = 1
+    own_features: str = ""
 
     def features(self, *, last_days: int | None = None) -> FeatureTable:
-        """Compute the features of all days, or only of the last days of the index."""
+        """Compute the features of all days, or only of the last days of the index.
+
+        Columns of the user's own stand behind the others. Before a model learns from all days, those
+        columns have to show that they do not look ahead.
+
+        Raises
+        ------
+        RegimeError
+            If the function of the user's own columns cannot be used, or looks ahead.
+        """
         since = None if last_days is None else self.index.date[-last_days:][0]
-        return compute_features(
+        table = compute_features(
             self.bars, index=self.index, fear=self.fear, since=since, threads=self.feature_threads
         )
+        if not self.own_features:
+            return table
+        context = (self.bars, self.index, self.fear)
+        columns = own_columns(self.own_features, *context)
+        if since is None:
+            check_no_look_ahead(self.own_features, columns, *context)
+        else:
+            columns = {name: values[self.bars.date >= since] for name, values in columns.items()}
+        return with_own(table, self.own_features, columns)
 
     def volatility(self, rows: FeatureTable) -> NDArray[np.float32]:
         """Give the inputs of volatility forecasts for rows of features, shape (n_rows, n_inputs)."""
@@ -92,11 +114,15 @@ def _market(name: str, market: MarketSettings, bars: Bars, own: Bars, settings: 
     index = bars.of_symbol(market.index)
     given = bars.of_symbol(market.fear) if market.fear else Bars.empty()
     fear = given if len(given) else None
+    labeler = labeler_of(settings.labels, has_fear=bool(market.fear))
+    if is_path(settings.labels.labeler):
+        check_causal(labeler, days_of(index, fear))
     return Market(
         name=name,
         bars=own,
         index=index,
         fear=effective_fear(index, fear),
-        labels=label_days(index, fear, labeler_of(settings.labels, has_fear=bool(market.fear))),
+        labels=label_days(index, fear, labeler),
         feature_threads=settings.features.threads,
+        own_features=settings.features.own,
     )

@@ -17,7 +17,7 @@ from daemon.children.data import settings_of
 from daemon.children.speech import main_of
 from daemon.children.stored import CANDIDATE, PRIOR, evidence_of_bytes
 from daemon.layout import Layout
-from regime.features import catalogue_hash
+from regime.features.own import feature_hash
 from registry.errors import RegistryError
 from registry.evidence import Evidence
 from registry.gate import Candidate, Invariants, Kind, Ledger, judge
@@ -27,6 +27,7 @@ from registry.store import Registry
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from daemon.settings import Settings
     from registry.types import ModelVersion
 
 ACTOR: Final = "gate"
@@ -35,11 +36,12 @@ ACTOR: Final = "gate"
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Judge one version and keep the report."""
     now = datetime.fromisoformat(job["now"])
-    policy = policy_named(settings_of(job).gate.policy)
+    settings = settings_of(job)
+    policy = policy_named(settings.gate.policy)
     with Registry.open(Layout(Path(job["root"])).registry) as registry:
         version, champion = registry.version(job["version"]), registry.champion()
         report = judge(
-            _candidate(registry, version, now),
+            _candidate(registry, version, now, settings),
             None if champion is None else _known(champion, now),
             _evidence(registry, version, champion),
             policy,
@@ -69,20 +71,21 @@ def _known(version: ModelVersion, now: datetime) -> Candidate:
     )
 
 
-def _candidate(registry: Registry, version: ModelVersion, now: datetime) -> Candidate:
+def _candidate(registry: Registry, version: ModelVersion, now: datetime, settings: Settings) -> Candidate:
     known = _known(version, now)
     return Candidate(
         version=known.version,
         recipe_hash=known.recipe_hash,
         age_days=known.age_days,
-        invariants=_invariants(registry, version),
+        invariants=_invariants(registry, version, settings),
     )
 
 
-def _invariants(registry: Registry, version: ModelVersion) -> Invariants:
+def _invariants(registry: Registry, version: ModelVersion, settings: Settings) -> Invariants:
     """Check the artifacts by using them; what cannot be loaded fails every check that needs it."""
+    expected = feature_hash(settings.features.own, version.manifest.feature_names)
     try:
-        loaded = load_version(registry, version)
+        loaded = load_version(registry, version, trusted=settings.training.trusted_types)
         reproduces = golden_reproduces(registry, loaded)
     except RegistryError:
         loads = reproduces = False
@@ -93,7 +96,7 @@ def _invariants(registry: Registry, version: ModelVersion) -> Invariants:
         loads_in_fresh_process=loads,
         golden_predictions_reproduce=reproduces,
         probabilities_valid=reproduces,
-        feature_hash_matches=version.manifest.feature_hash == catalogue_hash(),
+        feature_hash_matches=version.manifest.feature_hash == expected,
     )
 
 

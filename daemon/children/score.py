@@ -33,12 +33,13 @@ WINDOW_DAYS: Final = 21
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Score a data version."""
     layout = Layout(Path(job["root"]))
-    market = first_market(job["root"], job["data_version"], settings_of(job))
+    settings = settings_of(job)
+    market = first_market(job["root"], job["data_version"], settings)
     with closing(open_read_only(layout.journal)) as connection:
         states = Ledger(connection).monitor_states()
     with Registry.open_read_only(layout.registry) as registry:
         version = registry.version(job["champion"])
-        champion = load_version(registry, version)
+        champion = load_version(registry, version, trusted=settings.training.trusted_types)
         references = {
             name: registry.get_blob(stored.sha256)
             for name, stored in registry.artifacts(version.name).items()

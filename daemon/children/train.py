@@ -22,13 +22,15 @@ from daemon.children.data import first_market, settings_of
 from daemon.children.explanations import explanations
 from daemon.children.fits import executor
 from daemon.children.references import drift_references
+from daemon.children.rehearsal import rehearse_models
 from daemon.children.speech import main_of, say_progress
 from daemon.children.stored import ensemble_bytes, evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
 from regime.barrier.inputs import volatility_inputs
 from regime.barrier.members import BARRIER
 from regime.barrier.parts import parts_of
-from regime.features import CATALOGUE_VERSION, catalogue_hash
+from regime.features import CATALOGUE_VERSION
+from regime.features.own import feature_hash
 from regime.models.ensemble import ENSEMBLE
 from regime.recipe import TrainingSettings
 from regime.scorecard import REGIME_PRIOR
@@ -43,7 +45,7 @@ from registry.store import Registry
 from registry.types import Manifest, Member, MemberStatus, canonical_json, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from daemon.settings import Settings
     from regime.training import TrainingResult
@@ -65,6 +67,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     say_progress(0, 0, "computing features")
     market = first_market(job["root"], job["data_version"], settings)
     features = market.features()
+    rehearse_models(settings, len(features.names))
     targets = compute_targets(market.bars, target_named(settings.training.target))
     volatility = volatility_inputs(
         market.bars, market.index, market.fear, horizon_days=targets.spec.horizon_days
@@ -74,7 +77,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         market.bars,
         targets,
         market.labels,
-        feature_hash=catalogue_hash(),
+        feature_hash=feature_hash(settings.features.own, features.names),
         volatility=volatility,
     )
     with closing(open_read_only(layout.journal)) as connection:
@@ -139,7 +142,13 @@ def _version(
     artifacts: dict[str, bytes] = {}
     for name in settings.training.models:
         if name in result.ensemble.models:
-            _keep(name, result.ensemble.models[name].parts(), members, artifacts)
+            _keep(
+                name,
+                result.ensemble.models[name].parts(),
+                members,
+                artifacts,
+                settings.training.trusted_types,
+            )
         else:
             reasons = [failure.sentence for failure in result.failures if failure.model == name]
             members[name] = Member(status=MemberStatus.FAILED, reason="; ".join(reasons))
@@ -176,9 +185,13 @@ def _version(
 
 
 def _keep(
-    name: str, parts: Mapping[str, object], members: dict[str, Member], artifacts: dict[str, bytes]
+    name: str,
+    parts: Mapping[str, object],
+    members: dict[str, Member],
+    artifacts: dict[str, bytes],
+    trusted: Collection[str] = (),
 ) -> None:
-    artifact = dump_model(parts)
+    artifact = dump_model(parts, trusted=trusted)
     members[name] = Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
     artifacts[name] = artifact.content
 

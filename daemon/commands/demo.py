@@ -205,12 +205,13 @@ class Watcher:
 def _show(layout: Layout) -> bool:
     """Print what a person would look at first; tell whether there is a champion."""
     place = {"dir": str(layout.root), "json": False}
+    whole = {"market": None, "last": None, "timeline": False}
     with reading_registry(layout) as registry:
         champion = registry.champion()
         cards = None if champion is None else scorecards(registry, champion.name)
         reliability = None if champion is None else reliability_of(registry, champion.name)
     _say("The last days, as they are labelled:")
-    labels(Namespace(**place, market=None, first="2018-12-20", last=None, plot=None))
+    labels(Namespace(**place, **whole, first="2018-12-20", plot=None))
     _say("The champion's view of the last day, which the daemon stored when the day arrived:")
     with reading(layout) as ledger:
         predictions = ledger.predictions()
@@ -224,7 +225,7 @@ def _show(layout: Layout) -> bool:
     _say("regimed status:")
     status(Namespace(**place))
     plot = layout.root / "regimes.png"
-    labels(Namespace(**place, market=None, first=None, last=None, plot=str(plot)))
+    labels(Namespace(**place, **whole, first=None, plot=str(plot)))
     return cards is not None
 
 

@@ -37,7 +37,8 @@ def chosen_market(settings: Settings, name: str | None) -> tuple[str, MarketSett
 
 def labelers_of(settings: Settings, market: MarketSettings) -> tuple[Labeler, ...]:
     """Give every labeler that could label a market, with the constants of the settings."""
-    named = (replace(settings.labels, labeler=name) for name in LABELERS)
+    names = dict.fromkeys((*LABELERS, settings.labels.labeler))
+    named = (replace(settings.labels, labeler=name) for name in names)
     return tuple(labeler_of(labels, has_fear=bool(market.fear)) for labels in named)
 
 

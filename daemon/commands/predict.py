@@ -28,13 +28,14 @@ def predict(options: argparse.Namespace) -> int:
     if data_version == 0:
         raise UsageError(f"there are no bars yet; drop price files into {layout.inbox}")
     asked = None if options.date is None else day_of(options.date)
-    market = first_market(str(layout.root), data_version, settings_of(layout))
+    settings = settings_of(layout)
+    market = first_market(str(layout.root), data_version, settings)
     day = _known_day(asked, market)
     with reading_registry(layout) as registry:
         champion = registry.champion()
         if champion is None:
             raise UsageError("there is no champion yet; train one with: regimed train --now")
-        loaded = load_version(registry, champion)
+        loaded = load_version(registry, champion, trusted=settings.training.trusted_types)
     days = int((market.index.date >= day).sum())
     predictions = predict_day(loaded, market, market.features(last_days=days), day)
     if options.json:

@@ -138,7 +138,10 @@ colour = "red"
             "daemon.stop_grace_s = true: must be a number",
             'gate.policy = "lenient": allowed: default, strict, accuracy',
             'gate.automatic = "yes": must be true or false',
-            f'training.models = ["svm", "lightbgm"]: allowed: {ALL_MODELS} (did you mean lightgbm?)',
+            (
+                f'training.models = ["svm", "lightbgm"]: allowed: {ALL_MODELS}, or your own:'
+                " package.module:attribute, or an entry point of regimed.models (did you mean lightgbm?)"
+            ),
             "training.quorum = 2.5: must be a whole number",
             "[feed]: unknown table (did you mean feeds?)",
             "[feeds.cboe_vixx]: unknown feed (did you mean cboe_vix?); allowed: cboe_vix, yahoo_chart",
@@ -205,6 +208,35 @@ colour = "red"
 )
 def test_a_fault_names_the_key_the_value_and_what_is_allowed(tmp_path: Path, text: str, fault: str) -> None:
     assert faults(tmp_path, text) == (fault,)
+
+
+def test_parts_of_ones_own_are_named_by_their_paths(tmp_path: Path) -> None:
+    text = """
+[training]
+models = ["svm", "own_parts:vote"]
+quorum = 1
+trusted_types = ["own_parts.WeightedNeighbours"]
+[features]
+own = "own_parts:candles"
+[labels]
+labeler = "own_parts:DrawdownLabeler"
+"""
+    found = read(tmp_path, text).settings
+    assert found.training.models == ("svm", "own_parts:vote")
+    assert found.training.trusted_types == ("own_parts.WeightedNeighbours",)
+    assert found.features.own == "own_parts:candles"
+    assert found.labels.labeler == "own_parts:DrawdownLabeler"
+
+
+def test_a_name_that_is_neither_built_in_nor_of_ones_own_is_a_fault(tmp_path: Path) -> None:
+    text = '[features]\nown = "candles"\n[labels]\nlabeler = "rulez"\n'
+    assert faults(tmp_path, text) == (
+        (
+            'labels.labeler = "rulez": allowed: rules, reference, jump, or your own:'
+            " package.module:attribute, or an entry point of regimed.labelers (did you mean rules?)"
+        ),
+        'features.own = "candles": allowed: package.module:attribute, or an entry point of regimed.features',
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import BernoulliNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -230,7 +230,7 @@ class OwnModel:
     [
         (OwnModel(), "OwnModel"),
         ({"inner": [OwnModel()]}, "OwnModel"),
-        (GaussianNB().fit(ROWS, THREE), "sklearn.naive_bayes.GaussianNB"),
+        (BernoulliNB().fit(ROWS, THREE), "sklearn.naive_bayes.BernoulliNB"),
         (print, "print"),
         (np.add, "add"),
         (b"bytes", "builtins.bytes"),
