@@ -96,6 +96,11 @@ class DaskCluster:
             return job.failed(f"its dask worker died each time it was fitted: {error}"), None
         except CancelledError as error:
             raise _gone(self._wait_s) from error
+        except Exception as error:  # what the model raises is a result already; this is the cluster's
+            raise FitsLostError(
+                f"the dask cluster could not do {job.model} {job.fold} ({type(error).__name__}: {error});"
+                " install the same regimed where its scheduler and workers run"
+            ) from error
         finally:
             ticket.release()
         return outcome
