@@ -1,8 +1,8 @@
 """Fits on the workers of a dask cluster; needs the extra ``dask``.
 
-Each array of a fold is sent once and shared by its models. dask gives a fit whose worker died to another
-one, as often as the scheduler's ``allowed-failures`` says; after that it is a failure of that fit, and the
-quorum decides. Arrays that died with all workers that held them are sent again.
+Each array of a fold is sent to the scheduler once and shared by its models; a worker that dies takes none
+with it. dask gives a fit whose worker died to another one, as often as the scheduler's ``allowed-failures``
+says; after that it is a failure of that fit, and the quorum decides.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import logging
 import time
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import dask
 from distributed import Client, KilledWorker, get_worker, wait
 
 from daemon.children.fit_cache import versions_salt
@@ -30,20 +30,11 @@ if TYPE_CHECKING:
     from daemon.children.fits import Outcome, Work
     from regime.fit_jobs import Array
 
-ATTEMPTS_MAX: Final = 4
-"""How often a fit is handed out whose arrays are lost before it starts."""
+ENDS: Final = frozenset({"finished", "error", "cancelled"})
+"""States of a fit that is done; one whose result was lost is done again by itself."""
 
 POLL_S: Final = 1.0
-"""How often it is looked whether there are workers at all."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Ticket:
-    """A fit that was handed out; its future is another one after each attempt."""
-
-    job: FitJob
-    future: Future[Any]
-    attempts: int = 1
+"""How often it is looked whether there are workers at all, in seconds."""
 
 
 class WorkerUnfitError(Exception):
@@ -62,78 +53,56 @@ class DaskCluster:
         self._workers = 0
 
     def _send(self, array: Array) -> Future[Any]:
-        """Send an array to every worker, so that it outlives all but the last."""
-        try:
-            sent: Future[Any] = self._client.scatter(array, broadcast=True, hash=False, timeout=self._wait_s)
-        except (OSError, TimeoutError) as error:
-            raise _no_workers(self._wait_s) from error
-        return sent
-
-    def _sent_of(self, array: Array) -> Future[Any]:
-        if self._sent.of(array).status != "finished":
-            self._sent.forget(array)
-        return self._sent.of(array)
+        """Send an array as a task that gives it: scattered data would die with their worker."""
+        return self._client.submit(as_it_is, array, pure=False)
 
     def room(self) -> int:
         """Give how many fits may be handed out at a time."""
         return IN_FLIGHT * max(1, self._workers)
 
-    def submit(self, job: FitJob) -> Ticket:
+    def submit(self, job: FitJob) -> Future[Any]:
         """Hand a fit out."""
         self._count_workers()
-        return Ticket(job=job, future=self._handed_out(job))
-
-    def _count_workers(self) -> None:
-        self._workers = len(self._client.nthreads())
-
-    def _handed_out(self, job: FitJob) -> Future[Any]:
-        values = with_arrays(job, self._sent_of)
+        values = with_arrays(job, self._sent.of)
         return self._client.submit(work_there, self._work, self._salt, **values, pure=False)
 
-    def wait(self, tickets: Collection[Ticket]) -> Collection[Ticket]:
+    def _count_workers(self) -> None:
+        """Look how many workers there are; a scheduler that cannot be asked has none."""
+        try:
+            self._workers = len(self._client.nthreads())
+        except (OSError, TimeoutError):
+            self._workers = 0
+
+    def wait(self, tickets: Collection[Future[Any]]) -> Collection[Future[Any]]:
         """Wait until at least one fit is done, and give those that are."""
-        lonely_since_s: float | None = None
-        while not (done := [ticket for ticket in tickets if self._is_done(ticket)]):
+        seen_at_s = time.monotonic()
+        while not (done := [ticket for ticket in tickets if ticket.status in ENDS]):
             with suppress(TimeoutError, CancelledError):
-                wait([ticket.future for ticket in tickets], timeout=POLL_S, return_when="FIRST_COMPLETED")
-            lonely_since_s = self._lonely_since_s(lonely_since_s)
+                wait(list(tickets), timeout=POLL_S, return_when="FIRST_COMPLETED")
+            self._count_workers()
+            now_s = time.monotonic()
+            seen_at_s = now_s if self._workers else seen_at_s
+            if now_s - seen_at_s > self._wait_s:
+                raise _gone(self._wait_s)
         return done
 
-    def _is_done(self, ticket: Ticket) -> bool:
-        """Tell whether a fit is done; one that lost its arrays is handed out again."""
-        if ticket.future.status in {"cancelled", "lost"} and self._has_scheduler():
-            if ticket.attempts == ATTEMPTS_MAX:
-                return True
-            ticket.attempts += 1
-            ticket.future = self._handed_out(ticket.job)
-        return ticket.future.status in {"finished", "error"}
-
-    def _has_scheduler(self) -> bool:
-        return bool(self._client.status == "running")
-
-    def _lonely_since_s(self, since_s: float | None) -> float | None:
-        """Give since when there is nobody to work, ``None`` if there is; not longer than the limit."""
-        if self._has_scheduler():
-            self._count_workers()
-            if self._workers:
-                return None
-        now_s = time.monotonic()
-        if since_s is not None and now_s - since_s > self._wait_s:
-            raise _no_workers(self._wait_s)
-        return now_s if since_s is None else since_s
-
-    def outcome(self, ticket: Ticket, job: FitJob) -> Outcome:
+    def outcome(self, ticket: Future[Any], job: FitJob) -> Outcome:
         """Give what came of a fit that is done."""
         try:
-            outcome: Outcome = ticket.future.result()
+            outcome: Outcome = ticket.result()
         except WorkerUnfitError as error:
             raise FitsLostError(str(error)) from error
         except KilledWorker as error:
             return job.failed(f"its dask worker died each time it was fitted: {error}"), None
-        except CancelledError:
-            return job.failed(f"its rows were lost with dask workers {ATTEMPTS_MAX} times"), None
+        except CancelledError as error:
+            raise _gone(self._wait_s) from error
+        except Exception as error:  # what the model raises is a result already; this is the cluster's
+            raise FitsLostError(
+                f"the dask cluster could not do {job.model} {job.fold} ({type(error).__name__}: {error});"
+                " install the same regimed where its scheduler and workers run"
+            ) from error
         finally:
-            ticket.future.release()
+            ticket.release()
         return outcome
 
 
@@ -141,11 +110,16 @@ def _release(sent: Future[Any]) -> None:
     sent.release()
 
 
-def _no_workers(wait_s: float) -> FitsLostError:
+def _gone(wait_s: float) -> FitsLostError:
     return FitsLostError(
         f"the dask scheduler is gone or had no workers for {wait_s:g} s; start workers with one thread each,"
         " and train again: what was fitted is kept"
     )
+
+
+def as_it_is(array: Array) -> Array:
+    """Give an array: the task that holds it for all fits of a fold."""
+    return array
 
 
 def work_there(work: Work, salt: str, **values: Any) -> Outcome:
@@ -183,6 +157,7 @@ def dask_backend(address: str, wait_s: float, work: Work, salt: str) -> Iterator
         If it does not answer within ``wait_s`` seconds.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the last line of ours says what went wrong
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})  # a fold is large
     try:
         client = Client(address, timeout=wait_s)
     except (OSError, TimeoutError, ValueError) as error:

@@ -182,6 +182,10 @@ colour = "red"
             "training.quorum = 3: must be at most the number of models, 2",
         ),
         (
+            '[training]\nbackend = "dask"',
+            'training.address = "": name the scheduler, such as "tcp://10.0.0.1:8786"',
+        ),
+        (
             '[training]\nmodels = ["svm", "svm"]\nquorum = 1',
             'training.models = ["svm", "svm"]: name each model once',
         ),
