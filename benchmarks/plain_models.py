@@ -1,8 +1,8 @@
 """The eight models as most people write them first: what the libraries choose by themselves.
 
-Missing values are imputed and inputs scaled where the library needs it, and nothing else is set but seeds, 1,000
-iterations for the logistic regression, without which it complains, and ``probability=True``, without which a
-support vector machine has no probabilities.
+Missing values are imputed and inputs scaled, and nothing else is set but seeds, 1,000 iterations for the
+logistic regression, without which it complains, and ``probability=True``, without which a support vector
+machine has no probabilities.
 """
 
 from __future__ import annotations
@@ -42,4 +42,6 @@ def fit_plain(model: str, X: NDArray[np.float32], y: NDArray[np.int64]) -> Any:
     """Give the fitted pipeline of a model; what the libraries complain of is not shown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), PLAIN[model]()).fit(X, y)
+        return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), PLAIN[model]()).fit(
+            X, y
+        )

@@ -3,17 +3,17 @@
     python -m benchmarks.training [--quick] [--data DIR --index NAME --fear NAME] [--rows N]
                                   [--peers-rows N | --no-peers] [--cached] [--json FILE]
 
-Without ``--data`` the rows are of a simulated market: 179 features, the classes of the reference target, eight
-symbols on the same days, 24,000 rows. With it they are spread evenly over the rows of real bars.
+Without ``--data`` the rows are of a simulated market: 179 features, the classes of the reference target,
+eight symbols on the same days, 24,000 rows. With it they are spread evenly over the rows of real bars.
 
-Each model is fitted on all rows and predicts 5,000, in a process of its own with one thread: CPU seconds and the
-largest resident memory (``ru_maxrss``), beside that of a process that has only loaded libraries and rows. Then
-all eight are fitted on five expanding walk-forward folds in two processes, as a training run does it.
+Each model is fitted on all rows and predicts 5,000, in a process of its own with one thread: CPU seconds and
+the largest resident memory (``ru_maxrss``), beside that of a process that has only loaded libraries and rows.
+Then all eight are fitted on five expanding walk-forward folds in two processes, as a training run does it.
 
 Plain choices are what most people write first, with everything that scikit-learn, XGBoost and LightGBM choose
-by themselves; see ``benchmarks/plain_models.py``. They take long: ``--peers-rows`` runs both on fewer rows (the
-table says how many), and what they would take on all rows is not guessed. CPU seconds hold on a busy machine, wall
-times do not; the load before and after stands in the report.
+by themselves; see ``benchmarks/plain_models.py``. They take long: ``--peers-rows`` runs both on fewer rows
+(the table says how many), and what they would take on all rows is not guessed. CPU seconds hold on a busy
+machine, wall times do not; the load before and after stands in the report.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def fitted(recipe: str, model: str, rows: Rows) -> Callable[[NDArray[np.float32]
         return made.predict_proba
     from benchmarks.plain_models import fit_plain  # noqa: PLC0415 - only these children need it
 
-    return fit_plain(model, rows.X, rows.y).predict_proba
+    predict: Callable[[NDArray[np.float32]], object] = fit_plain(model, rows.X, rows.y).predict_proba
+    return predict
 
 
 def measure_folds(rows: Rows, recipe: str, _: str) -> FoldsCost:
@@ -306,8 +307,8 @@ def pss_mib(pid: int) -> float:
 def cached_refit(_file: Path) -> FoldsCost | None:
     """Give what a refit costs whose finished folds are kept; ``None`` while fits are not kept.
 
-    The one place to plug it in: fit as ``measure_folds`` does on all rows but those of the last 21 days with a
-    store of fits, then measure the same on all rows with that store.
+    The one place to plug it in: fit as ``measure_folds`` does on all rows but those of the last 21 days with
+    a store of fits, then measure the same on all rows with that store.
     """
     return None
 
@@ -367,10 +368,14 @@ def main() -> None:
         return
     load = os.getloadavg()[0]
     wanted = 4_000 if options.quick else options.rows
-    every = stored(options.data, options.index, options.fear) if options.data else simulated(wanted)
+    every = (
+        stored(options.data, options.index, options.fear) if options.data else simulated(max(wanted, ROWS))
+    )
     rows = every.thinned(wanted)
     shares = np.bincount(rows.y, minlength=CLASSES) / len(rows)
-    print(f"{len(rows):,} rows x {rows.X.shape[1]}, class shares {shares.round(2).tolist()}, load {load:.1f}\n")
+    print(
+        f"{len(rows):,} rows x {rows.X.shape[1]}, class shares {shares.round(2).tolist()}, load {load:.1f}\n"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows.save(folder / "rows.npz")

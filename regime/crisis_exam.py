@@ -1,7 +1,7 @@
 """The second exam: fit without one crisis, predict it, and do so for each of them.
 
-It trains on what came before and on what came after, so it tells how a model stands a crisis that it has never
-seen, not what it would have earned. The evidence is walk-forward; this is robustness beside it.
+It trains on what came before and on what came after, so it tells how a model stands a crisis that it has
+never seen, not what it would have earned. The evidence is walk-forward; this is robustness beside it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class LeaveOneEventOut:
     Outcomes of predicted rows are decided up to a horizon after the window. So with a horizon of 14 sessions
     and the defaults, 24 sessions before the window and 24 after it train nothing.
 
-    Features of training rows look back upon the event for up to a year, and that is allowed: they are what was
-    known on their own later day, and they are paired with outcomes of that time. The outcome that is
+    Features of training rows look back upon the event for up to a year, and that is allowed: they are what
+    was known on their own later day, and they are paired with outcomes of that time. The outcome that is
     predicted stands in none of their targets. To leave out the look-back as well would leave out the year
     after each crisis, recoveries foremost, and examine another model than the one in use.
 
@@ -90,7 +90,9 @@ class LeaveOneEventOut:
         plan = self.plan(date, horizon_end, sessions)
         if not plan.folds:
             why = "; ".join(f"{name}: {reason}" for name, reason in plan.left_out.items())
-            raise HistoryTooShortError(f"no event can be left out ({why or 'there are none'}); load more history")
+            raise HistoryTooShortError(
+                f"no event can be left out ({why or 'there are none'}); load more history"
+            )
         return plan.folds
 
     def plan(
@@ -133,9 +135,7 @@ class LeaveOneEventOut:
                 left_out[event.id] = reason
         return FoldPlan(folds=tuple(folds), left_out=MappingProxyType(left_out))
 
-    def _train(
-        self, rows: SplitRows, event: RareEvent, decided: NDArray[np.datetime64]
-    ) -> NDArray[np.intp]:
+    def _train(self, rows: SplitRows, event: RareEvent, decided: NDArray[np.datetime64]) -> NDArray[np.intp]:
         """Give the rows that live apart from the window and from what is ``decided`` of predicted rows."""
         first, last = _day(event.first_day), _day(event.last_day)
         starts = np.searchsorted(rows.sessions, first)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from regime.types import Bars
 
 CLOSE_UTC: Final = np.timedelta64(17, "h")
-"""Time of a day, in UTC, at which its close may be known: New York closes at 17:00 UTC at the earliest, on half
-days in summer. A market that never closes needs 24 hours, Tokyo 6."""
+"""Time of a day, in UTC, at which its close may be known: New York closes at 17:00 UTC at the earliest, on
+half days in summer. A market that never closes needs 24 hours, Tokyo 6."""
 
 
 class LivePredictionsInvalidError(RegimeError):
@@ -78,7 +78,9 @@ class MadePredictions:
             )
         unknown = np.isnat(self.date) | np.isnat(self.made_at)
         if unknown.any():
-            raise LivePredictionsInvalidError(f"row {int(unknown.argmax())} has no date or time; leave it out")
+            raise LivePredictionsInvalidError(
+                f"row {int(unknown.argmax())} has no date or time; leave it out"
+            )
         self._refuse_repeats()
 
     def __len__(self) -> int:
@@ -143,30 +145,32 @@ class LivePredictions:
 
 
 def made_in_time(
-    made: MadePredictions, bars: Bars, *, close_utc: np.timedelta64 = CLOSE_UTC
+    date: NDArray[np.datetime64],
+    made_at: NDArray[np.datetime64],
+    bars: Bars,
+    *,
+    close_utc: np.timedelta64 = CLOSE_UTC,
 ) -> NDArray[np.bool_]:
     """Tell which predictions were made before a close after their day could be known, shape (n_rows,).
 
-    The next close is that of the next day on which any of the ``bars`` is: where other symbols have closed,
-    much is known of this one too. While there is no later bar nothing can have been known. ``close_utc`` is
-    when the close of a day may be known, counted from its midnight UTC.
+    ``date`` and ``made_at`` are those of ``MadePredictions``. The next close is that of the next day on which
+    any of the ``bars`` is: where other symbols have closed, much is known of this one too. While there is no
+    later bar nothing can have been known. ``close_utc`` is when the close of a day may be known, counted from
+    its midnight UTC.
 
     >>> from regime.types import Bars
     >>> bars = Bars.of_closes("SPY", ["2024-01-02", "2024-01-03"], [1.0, 1.0])
-    >>> made = MadePredictions(
-    ...     date=bars.date[:1], symbol=bars.symbol[:1], regime=np.array(["normal"]), version=np.array(["v1"]),
-    ...     proba=np.array([[0.2, 0.3, 0.5]]), made_at=np.array(["2024-01-03T14:30"], dtype="datetime64[s]"),
-    ...     classes=("sell", "hold", "buy"))  # fmt: skip
-    >>> int(made_in_time(made, bars).sum())
+    >>> made_at = np.array(["2024-01-03T14:30", "2024-01-04T14:30"], dtype="datetime64[s]")
+    >>> int(made_in_time(bars.date[[0, 0]], made_at, bars).sum())
     1
     """
     sessions = np.unique(bars.date)
-    following = np.searchsorted(sessions, made.date, side="right")
+    following = np.searchsorted(sessions, date, side="right")
     is_known = following < len(sessions)
-    next_day = np.full(len(made), np.datetime64("NaT", "D"))
-    next_day[is_known] = sessions[following[is_known]]
-    known_at = next_day.astype("datetime64[s]") + close_utc
-    return np.asarray(~is_known | (made.made_at < known_at))
+    timely = np.ones(len(date), dtype=bool)
+    known_at = sessions[following[is_known]].astype("datetime64[s]") + close_utc
+    timely[is_known] = made_at[is_known] - known_at < np.timedelta64(0, "s")
+    return timely
 
 
 def live_predictions(
@@ -174,8 +178,8 @@ def live_predictions(
 ) -> LivePredictions:
     """Join predictions with the targets that have matured since.
 
-    A prediction counts once its full horizon is over, even if a barrier was touched before: touched rows taken
-    earlier than their neighbours would be a selection.
+    A prediction counts once its full horizon is over, even if a barrier was touched before: touched rows
+    taken earlier than their neighbours would be a selection.
 
     Parameters
     ----------
@@ -230,7 +234,7 @@ def live_predictions(
 
 
 def _refuse_late(made: MadePredictions, bars: Bars, close_utc: np.timedelta64) -> None:
-    late = ~made_in_time(made, bars, close_utc=close_utc)
+    late = ~made_in_time(made.date, made.made_at, bars, close_utc=close_utc)
     if late.any():
         at = int(late.argmax())
         raise PredictedTooLateError(

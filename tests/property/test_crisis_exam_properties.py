@@ -99,13 +99,7 @@ def test_no_target_of_a_training_row_shares_a_day_with_the_event_or_its_outcomes
 ) -> None:
     date_, horizon_end, sessions = panel(seed, horizon)
     for fold in exam.plan(date_, horizon_end, sessions).folds:
-        lived = {
-            day
-            for row in fold.validate
-            for day in np.arange(date_[row], horizon_end[row] + 1).tolist()
-        }
-        trained = {
-            day for row in fold.train for day in np.arange(date_[row], horizon_end[row] + 1).tolist()
-        }
+        lived = {day for row in fold.validate for day in np.arange(date_[row], horizon_end[row] + 1).tolist()}
+        trained = {day for row in fold.train for day in np.arange(date_[row], horizon_end[row] + 1).tolist()}
         assert trained
         assert trained.isdisjoint(lived)

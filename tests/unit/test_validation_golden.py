@@ -58,8 +58,8 @@ def test_an_event_is_cut_out_as_skfolio_cuts_out_two_neighbouring_folds(
 ) -> None:
     """Rows are those of skfolio 1.12.2, which is no dependency: it brings cvxpy and plotly.
 
-    ``CombinatorialPurgedCV(n_folds=8, n_test_folds=2, purged_size=24)`` on 240 rows, its splits whose two test
-    folds are neighbours: it purges 24 rows, here a horizon of 14 and an embargo of 10.
+    ``CombinatorialPurgedCV(n_folds=8, n_test_folds=2, purged_size=24)`` on 240 rows, its splits whose two
+    test folds are neighbours: it purges 24 rows, here a horizon of 14 and an embargo of 10.
     """
     sessions = every_day("2001-01-01", "2002-12-31")
     event = RareEvent(
@@ -92,8 +92,8 @@ def test_years_are_walked_through_as_skfolio_walks_through_blocks_of_365_rows() 
 def test_the_embargo_is_counted_in_sessions_of_a_week_with_a_holiday() -> None:
     """By hand: horizon 2, embargo 3, and 25 December 2003 is no session.
 
-    Before Thursday 1 January 2004, which is none either, the sessions are 31, 30, 29 December: the embargo. So
-    a horizon may end on Friday 26, and it ends there for the row of Tuesday 23.
+    Before Thursday 1 January 2004, which is none either, the sessions are 31, 30, 29 December: the embargo.
+    So a horizon may end on Friday 26, and it ends there for the row of Tuesday 23.
     """
     sessions = weekdays("2001-01-01", "2004-12-31")
     sessions = sessions[~np.isin(sessions, [day("2003-12-25"), day("2004-01-01")])]
@@ -106,10 +106,10 @@ def test_the_embargo_is_counted_in_sessions_of_a_week_with_a_holiday() -> None:
 def test_each_of_two_symbols_with_other_holidays_is_purged_by_its_own_horizon() -> None:
     """By hand: horizon 2, embargo 1; the first rests on 24 to 26 December 2003, the second on 29 and 30.
 
-    All sessions before 2004: ..., 22, 23, 24, 25, 26, 29, 30, 31 December. The embargo is the 31st, so that a
-    horizon may end on the 30th. The first symbol's row of the 26th does not exist; that of the 23rd ends on the
-    30th (29, 30). The second's row of the 26th ends on 1 January (31, 1), that of the 25th on the 31st (26,
-    31), that of the 24th on the 26th (25, 26).
+    All sessions before 2004: ..., 22, 23, 24, 25, 26, 29, 30, 31 December. The embargo is the 31st, so that
+    a horizon may end on the 30th. The first symbol's row of the 26th does not exist; that of the 23rd ends on
+    the 30th (29, 30). The second's row of the 26th ends on 1 January (31, 1), that of the 25th on the 31st
+    (26, 31), that of the 24th on the 26th (25, 26).
     """
     all_days = weekdays("2001-01-01", "2004-12-31")
     first = all_days[~np.isin(all_days, every_day("2003-12-24", "2003-12-26"))]
