@@ -88,7 +88,7 @@ SVM_SCORE_RIDGE: Final = 0.001
 SVM_WIDTH: Final = 0.3
 """Kernel coefficient times the number of features; 1 would be scikit-learn's ``auto``."""
 SVM_COMPONENTS: Final = 200
-SVM_RIDGE: Final = 0.01
+SVM_RIDGE: Final = 0.0003
 
 MLP_EPOCHS_MAX: Final = 30
 MLP_PATIENCE: Final = 5
