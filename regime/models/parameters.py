@@ -36,7 +36,7 @@ RANDOM_FOREST: Final[Mapping[str, object]] = {
 }
 
 EXTRA_TREES: Final[Mapping[str, object]] = {
-    "n_estimators": 100,
+    "n_estimators": 50,
     "max_depth": 8,
     "min_samples_leaf": 0.01,
     "max_features": 0.3,
