@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python benchmarks/bars.py
 	$(BIN)/python -m benchmarks.features
 	$(BIN)/python -m benchmarks.arrival
+	$(BIN)/python -m benchmarks.training --no-peers
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/drift.py
 

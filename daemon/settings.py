@@ -262,6 +262,10 @@ class TrainingSettings:
         default=False, text="let models see features that all symbols of a day share"
     )
     calibration: str = setting("none", "recalibrate the ensemble by regime", choices=("none", "regime"))
+    crisis_exam: bool = setting(
+        default=False,
+        text="let every rare event be predicted by models that never saw it; eight more fits each",
+    )
     ablation: bool = setting(default=True, text="fit controls that say what weights and sampling were worth")
     models: tuple[str, ...] = setting(
         MODEL_NAMES, "members of the ensemble", choices=MODEL_NAMES, group=own.MODELS

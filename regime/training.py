@@ -6,13 +6,15 @@ Nothing here knows of processes, files or time. ``execute`` runs the fits, in or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from regime.barrier.members import BARRIER, BarrierRows, learn_barrier
 from regime.controls import chosen_weights, measure_controls, plan_choice, plan_controls
+from regime.crisis_cards import crisis_cards
+from regime.crisis_exam import LeaveOneEventOut
 from regime.errors import HistoryTooShortError
 from regime.events import RARE_EVENTS
 from regime.features.catalogue import market_wide
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from regime.recipe import TrainingSettings
     from regime.scorecard import Scorecard
     from regime.training_set import TrainingSet
+    from regime.validation import Fold
 
 INTERVALS: Final = "intervals"
 """Stands where a fold's name stands in the seed of the bootstrap intervals."""
@@ -59,6 +62,8 @@ class TrainingResult:
         By member and pool and for ``ensemble``, on the rows that it predicted, beside the baselines there.
     ablations
         By choice of the recipe (``weights``, ``archive``, ``sampling``), what it did.
+    crisis
+        By rare event, the scorecards of models that never saw it; empty unless asked for.
     failures
         The fits that failed, in the order of folds and models.
     account
@@ -73,6 +78,7 @@ class TrainingResult:
     predictions: Predictions
     scorecards: Mapping[str, Scorecard]
     ablations: Mapping[str, Ablation]
+    crisis: Mapping[str, Mapping[str, Scorecard]]
     failures: tuple[FitFailure, ...]
     account: tuple[FitAccount, ...]
     seeds: Mapping[tuple[str, str], int]
@@ -139,7 +145,14 @@ def train(
         )
         for cut, name in zip(cuts, names, strict=True)
     ]
-    results = fitter.run([*plan, *plan_controls(training_set, settings, folds, weights, events)])
+    crises = _crises(training_set, settings, events)
+    results = fitter.run(
+        [
+            *plan,
+            *plan_controls(training_set, settings, folds, weights, events),
+            *_plan_crises(training_set, settings, crises, weights[FINAL]),
+        ]
+    )
     fitted = {name: fitted_models(name, settings.models, settings.quorum, results) for name in names}
     predictions, pool = out_of_fold(training_set, settings, folds, results, barrier)
     return TrainingResult(
@@ -153,6 +166,7 @@ def train(
         predictions=predictions,
         scorecards=_scorecards(predictions, settings),
         ablations=measure_controls(training_set, settings, folds, results),
+        crisis=crisis_cards(training_set, settings, crises, results, barrier),
         failures=failures_of(results),
         account=tuple(planned.rows.account for planned in plan),
         seeds={key: fitter.seed_of(*key) for key in results},
@@ -188,6 +202,28 @@ def _check_worth_training(training_set: TrainingSet, settings: TrainingSettings)
             "the rows have no volatility and the models are to start from its barrier;"
             " compute it of the same bars, or set start_from to nothing"
         )
+
+
+def _crises(
+    training_set: TrainingSet, settings: TrainingSettings, events: Sequence[RareEvent]
+) -> tuple[Fold, ...]:
+    if not settings.crisis_exam:
+        return ()
+    exam = LeaveOneEventOut(events=events, embargo_days=settings.walk_forward.embargo_days)
+    return exam.plan(training_set.date, training_set.horizon_end, np.unique(training_set.date)).folds
+
+
+def _plan_crises(
+    training_set: TrainingSet, settings: TrainingSettings, crises: Sequence[Fold], weights: str
+) -> list[PlannedFits]:
+    """Give the fits that leave an event out; a window or an archive would bring it back in."""
+    plain = replace(settings, window_years=None, archive_share=0.0)
+    return [
+        PlannedFits(
+            rows=choose_rows(training_set, plain, crisis, weights=weights, events=()), models=settings.models
+        )
+        for crisis in crises
+    ]
 
 
 def _barrier(

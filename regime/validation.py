@@ -36,16 +36,16 @@ class SplitInputInvalidError(RegimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fold:
-    """One model's exam: rows to fit on and later rows to predict.
+    """One model's exam: rows to fit on, and rows to predict that have nothing in common with them.
 
     Parameters
     ----------
     name
-        The calendar years of the validation block, such as ``2007-2009``.
+        The calendar years of the validation block, such as ``2007-2009``, or the id of an event.
     train, validate
         Ascending row numbers, shapes (n_train,) and (n_validate,).
     train_to
-        Day of the last training row. Its horizon ends later, but before the embargo.
+        Day of the last training row. Its horizon ends later, but in walk-forward before the embargo.
     validate_from, validate_to
         Days of the first and last validation row.
     """
@@ -170,7 +170,7 @@ class WalkForward:
         >>> plan.left_out["2001-2003"]
         'history of 1.0 years before it, 3.0 are needed'
         """
-        rows = _Rows.of(date, horizon_end, sessions)
+        rows = SplitRows.of(date, horizon_end, sessions)
         folds, left_out = [], {}
         for year in rows.block_years(self.fold_years):
             name = str(year) if self.fold_years == 1 else f"{year}-{year + self.fold_years - 1}"
@@ -181,7 +181,7 @@ class WalkForward:
                 left_out[name] = reason
         return FoldPlan(folds=tuple(folds), left_out=MappingProxyType(left_out))
 
-    def _train(self, rows: _Rows, year: int) -> NDArray[np.intp]:
+    def _train(self, rows: SplitRows, year: int) -> NDArray[np.intp]:
         """Give the rows whose horizon and embargo are over before the block of ``year``."""
         start = _new_year(year)
         fits = rows.horizon_session + self.embargo_days < np.searchsorted(rows.sessions, start)
@@ -189,7 +189,7 @@ class WalkForward:
             fits &= rows.date >= start - _days(self.train_years_max)
         return np.flatnonzero(rows.matured & fits)
 
-    def _shortage(self, rows: _Rows, train: NDArray[np.intp], year: int) -> str | None:
+    def _shortage(self, rows: SplitRows, train: NDArray[np.intp], year: int) -> str | None:
         """Say what the block of ``year`` lacks to be a fold."""
         if not len(train):
             return "no training row has its horizon and the embargo before it"
@@ -270,8 +270,17 @@ def regime_sets(regimes: NDArray[np.str_]) -> Mapping[Regime, NDArray[np.intp]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Rows:
-    """The checked columns; ``horizon_session`` is the position in ``sessions`` at which a horizon ends."""
+class SplitRows:
+    """The checked columns that a split is made of.
+
+    ``matured`` tells the rows whose horizon is over, ``horizon_session`` the position in ``sessions`` at
+    which it ends (meaningless where it is not). Arguments and errors of ``of`` are those of
+    ``WalkForward.plan``.
+
+    >>> days = np.arange("2000-01-01", "2000-01-04", dtype="datetime64[D]")
+    >>> SplitRows.of(days[:1], days[2:], days).horizon_session.tolist()
+    [2]
+    """
 
     date: NDArray[np.datetime64]
     matured: NDArray[np.bool_]
@@ -284,7 +293,8 @@ class _Rows:
         date: NDArray[np.datetime64],
         horizon_end: NDArray[np.datetime64],
         sessions: NDArray[np.datetime64],
-    ) -> _Rows:
+    ) -> SplitRows:
+        """Check the columns."""
         if len(date) != len(horizon_end):
             raise SplitInputInvalidError(f"{len(date)} days and {len(horizon_end)} horizons; give both a row")
         if np.isnat(date).any():
@@ -315,6 +325,7 @@ class _Rows:
         return np.flatnonzero(self.matured & inside)
 
     def fold(self, name: str, train: NDArray[np.intp], validate: NDArray[np.intp]) -> Fold:
+        """Give the fold of that name."""
         return Fold(
             name=name,
             train=train,

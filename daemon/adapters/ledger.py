@@ -309,6 +309,18 @@ class Ledger:
             for version, symbol, day_, regime, probabilities, made_at, _ in rows
         )  # fmt: skip
 
+    def predictions_of(self, version: str) -> tuple[tuple[str, str, str, str, str], ...]:
+        """Give (symbol, day, regime, probabilities as JSON, made_at) of all that a version predicted.
+
+        A day that was predicted again, from corrected bars, is there more than once, the last one last.
+        """
+        rows = self._rows(
+            "SELECT symbol, day, regime, probabilities, made_at FROM predictions WHERE version = ?"
+            " ORDER BY day, symbol, data_version",
+            version,
+        )
+        return tuple(rows)
+
     def readings(self, *, last: int = 1) -> tuple[dict[str, Any], ...]:
         """Give the last readings of each drift monitor, in day order."""
         rows = self._rows(

@@ -122,6 +122,7 @@ def training_settings(settings: Settings) -> TrainingSettings:
         archive_share=asked.archive_share,
         rows_max=asked.rows_max,
         ablation=asked.ablation,
+        crisis_exam=asked.crisis_exam,
         walk_forward=WalkForward(
             fold_years=asked.fold_years,
             train_years_min=asked.train_years_min,
@@ -206,6 +207,10 @@ def _scorecard(result: TrainingResult, account: TrainingSetAccount) -> dict[str,
         "folds": [_fold(fold) for fold in result.account],
         "weights": dict(result.ensemble.pool.weights),
         "ablations": {name: ablation.to_json() for name, ablation in result.ablations.items()},
+        "crisis": {
+            event: {name: card.skill(None, REGIME_PRIOR) for name, card in cards.items()}
+            for event, cards in result.crisis.items()
+        },
         "failures": [asdict(failure) for failure in result.failures],
     }
 

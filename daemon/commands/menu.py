@@ -335,6 +335,13 @@ COMMANDS: Final = (
         facts=True,
     ),
     Command(
+        words=("models", "live"),
+        text="what came of a version's daily predictions, made before the outcome was known",
+        target="daemon.commands.live:live",
+        arguments=(arg("version", metavar="VERSION", nargs="?", help="such as v1; default: the champion"),),
+        facts=True,
+    ),
+    Command(
         words=("models", "promote"),
         text="make a version champion by hand",
         target="daemon.commands.models:promote",

@@ -42,7 +42,7 @@ RANDOM_FOREST: Final[Mapping[str, object]] = {
 }
 
 EXTRA_TREES: Final[Mapping[str, object]] = {
-    "n_estimators": 100,
+    "n_estimators": 50,
     "max_depth": 8,
     "min_samples_leaf": 0.01,
     "max_features": 0.3,
@@ -83,7 +83,7 @@ LIGHTGBM: Final[Mapping[str, object]] = {
     "max_bin": 63,
 }
 
-LOGISTIC_RIDGE: Final = 1.0
+LOGISTIC_RIDGE: Final = 0.1
 """Penalty on half the squared coefficients beside the mean (not the sum) of the log-loss over rows."""
 
 SVM_EXACT_ROWS_MAX: Final = 3000
@@ -94,7 +94,7 @@ SVM_SCORE_RIDGE: Final = 0.001
 SVM_WIDTH: Final = 0.3
 """Kernel coefficient times the number of features; 1 would be scikit-learn's ``auto``."""
 SVM_COMPONENTS: Final = 200
-SVM_RIDGE: Final = 0.01
+SVM_RIDGE: Final = 0.0003
 
 MLP_EPOCHS_MAX: Final = 30
 MLP_PATIENCE: Final = 5

@@ -42,6 +42,7 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "runs-show": (["runs", "show", "last"], 0),
     "models-list": (["models", "list"], 0),
     "models-show": (["models", "show", "v1"], 0),
+    "models-live": (["models", "live"], 0),
     "models-verify": (["models", "verify"], 0),
     "predict": (["predict"], 0),
     "drift": (["drift", "--last", "3"], 0),
@@ -78,6 +79,7 @@ def test_what_a_command_says_is_what_its_schema_promises(name: str, trained: Ins
     ("arguments", "message"),
     [
         (["models", "show", "v9"], "there is no version 'v9'"),
+        (["models", "live", "v9"], "there is no version 'v9'"),
         (["models", "show", "champion"], "there is no version 'champion'"),
         (["runs", "show", "r9"], "there is no run 'r9'; see: regimed runs list"),
         (["labels", "--market", "smi"], "there is no market 'smi'; did you mean sim?"),
