@@ -209,7 +209,7 @@ def _crises(
 ) -> tuple[Fold, ...]:
     if not settings.crisis_exam:
         return ()
-    exam = LeaveOneEventOut(events=events, embargo_days=settings.walk_forward.embargo_days)
+    exam = LeaveOneEventOut(events=tuple(events), embargo_days=settings.walk_forward.embargo_days)
     return exam.plan(training_set.date, training_set.horizon_end, np.unique(training_set.date)).folds
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_json, print_table, reading_registry
+from daemon.commands.model_account import account_lines, print_members
 from daemon.commands.model_findings import (
     RELIABILITY_MISSING,
     explanation_facts,
@@ -107,6 +108,9 @@ def show(options: argparse.Namespace) -> int:
         return 0
     _print_head(version, facts)
     _print_findings(card, explanation, reliability)
+    print("\nEveryone, against the regime prior and against the volatility barrier:\n")
+    print_members(cards, scorecard["weights"])
+    print("", *account_lines(scorecard), sep="\n")
     if report is not None:
         print(f"\nGate: {report['verdict']}: {report['reason']}")
         for verdict in report["regimes"]:

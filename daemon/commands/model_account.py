@@ -1,0 +1,89 @@
+"""What ``models show`` tells of how a version was made: members, weights, rows, worth of choices."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+from daemon.commands.context import print_table
+from regime.ablation import Ablation
+from regime.scorecard import REGIME_PRIOR, Scorecard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAGE_WIDTH: Final = 80
+VOLATILITY_BARRIER: Final = "volatility_barrier"
+"""As in ``regime.out_of_fold``, which would bring numpy along."""
+NAMED: Final = {"weights": "weights", "archive": "archive rows", "sampling": "over-sampled rows"}
+"""What an ablation's sentence calls each choice."""
+
+
+def print_members(cards: Mapping[str, Any], weights: Mapping[str, float]) -> None:
+    """Print everyone's skill against both baselines, best first, with the weight in the ensemble."""
+    named = {name: Scorecard.from_json(card) for name, card in cards.items()}
+    rows = sorted(
+        (
+            (
+                name,
+                _percent(card.skill(None, REGIME_PRIOR)),
+                _percent(_against(card, VOLATILITY_BARRIER)),
+                _interval(card, VOLATILITY_BARRIER),
+                "-" if name not in weights else f"{100 * weights[name]:.0f} %",
+            )
+            for name, card in named.items()
+        ),
+        key=lambda row: -_number(row[1]),
+    )
+    print_table(("member", "vs prior %", "vs barrier %", "95 %", "weight"), rows)
+
+
+def account_lines(scorecard: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the final fit learnt from, what choices were worth, and the second exam if it was held."""
+    final = scorecard["folds"][-1]
+    yield from _rows_lines(final)
+    for name, stored in scorecard["ablations"].items():
+        yield from _wrapped(Ablation.from_json(stored).said(NAMED.get(name, name)))
+    for event, skills in scorecard["crisis"].items():
+        yield from _wrapped(
+            f"{event}, left out: "
+            + ", ".join(f"{name} {_percent(skill)} %" for name, skill in skills.items() if skill is not None)
+        )
+
+
+def _rows_lines(final: Mapping[str, Any]) -> Iterator[str]:
+    every = final["every_days"]
+    thinned = "" if every == 1 else f", each {every}th session of {final['rows_available']} rows"
+    shares = ", ".join(
+        f"{regime} {100 * share:.0f} %"
+        for regime, share in final["weight_share"].items()
+        if share is not None
+    )
+    yield from _wrapped(
+        f"final fit: {final['rows_trained']} rows ({final['rows_distinct']} distinct{thinned}),"
+        f" worth {final['rows_effective']:.0f} under the weights {final['weights']!r};"
+        f" weight by regime: {shares}"
+    )
+    if final["regimes_absent"]:
+        yield from _wrapped(f"no row of {', '.join(final['regimes_absent'])}: nothing was learnt about it")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, PAGE_WIDTH, subsequent_indent="  ", break_long_words=False)
+
+
+def _against(card: Scorecard, baseline: str) -> float | None:
+    return card.skill(None, baseline) if baseline in card.baselines else None
+
+
+def _interval(card: Scorecard, baseline: str) -> str:
+    interval = card.interval(None, baseline) if baseline in card.baselines else None
+    return "-" if interval is None else f"{100 * interval.low:+.1f}…{100 * interval.high:+.1f}"
+
+
+def _percent(skill: float | None) -> str:
+    return "-" if skill is None else f"{100 * skill:+.1f}"
+
+
+def _number(text: str) -> float:
+    return float("-inf") if text == "-" else float(text)
