@@ -253,7 +253,7 @@ class TrainingSettings:
     archive_share: float = setting(
         0.0, "share of training rows drawn from rare events before the window", low=0, high=0.9
     )
-    rows_max: int = setting(40_000, "rows of a fit above which only each n-th session is taken", low=1000)
+    rows_max: int = setting(25_000, "rows of a fit above which only each n-th session is taken", low=1000)
     ensemble: str = setting(
         "barrier_plus", "how members become one", choices=("barrier_plus", "mean", "stacking")
     )

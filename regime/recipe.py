@@ -86,7 +86,7 @@ class TrainingSettings:
     replication_max: int = 5
     window_years: float | None = None
     archive_share: float = 0.0
-    rows_max: int = 40_000
+    rows_max: int = 25_000
     walk_forward: WalkForward = field(default_factory=WalkForward)
     crisis_exam: bool = False
     ablation: bool = True
