@@ -35,8 +35,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.archive import read_folder
+from daemon.children.fit_cache import FitCache, versions_salt
+from daemon.children.fits import Fits, fit_and_pack, local_processes
 from regime.features import catalogue_hash, compute_features
-from regime.fit_jobs import FitJob, job_seed
+from regime.fit_jobs import FINAL, FitJob, job_seed
 from regime.labels import effective_fear, label_days, labeler_named
 from regime.models import MODELS, fit
 from regime.simulator import FEAR, INDEX, SimulationSettings, simulate
@@ -58,6 +60,8 @@ PREDICTED: Final = 5_000
 SYMBOLS: Final = 8
 FOLDS: Final = 5
 PROCESSES: Final = 2
+REFIT_DAYS: Final = 21
+"""How much later a refit comes, in calendar days."""
 SEED: Final = 20240106
 CLASSES: Final = 3
 OURS, PLAIN, NOTHING = "ours", "plain", "nothing"
@@ -111,6 +115,11 @@ class Rows:
     def thinned(self, count: int) -> Rows:
         """Give so many rows, spread evenly over all."""
         at = np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.intp)
+        return Rows(**{name: getattr(self, name)[at] for name in self.__slots__})
+
+    def until(self, day: np.datetime64) -> Rows:
+        """Give the rows whose horizon is over by a day."""
+        at = self.horizon_end <= day
         return Rows(**{name: getattr(self, name)[at] for name in self.__slots__})
 
     def save(self, file: Path) -> None:
@@ -247,9 +256,57 @@ def run_job(job: FitJob, recipe: str) -> str | None:
     return None if failure is None else f"{job.model} {job.fold}: {failure}"
 
 
+def measure_cached(rows: Rows, _recipe: str, _: str) -> FoldsCost:
+    """Fit all folds and the final models, keep them, and measure the same three weeks later.
+
+    The folds are kept: what has changed are the rows that the newest predicts, and the final models' rows.
+    """
+    newest = rows.date.max() - np.timedelta64(REFIT_DAYS, "D")
+    earlier = rows.until(newest)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = FitCache(Path(folder) / "fits", versions_salt(), 8192)
+        with local_processes(PROCESSES, Path(folder) / "arrays", fit_and_pack) as backend:
+            list(Fits(backend, cache)([*jobs(earlier), *final_jobs(earlier)]))
+            before = cpu_seconds()
+            started = time.perf_counter()
+            results = list(Fits(backend, cache)([*jobs(rows), *final_jobs(rows)]))
+            wall_s = time.perf_counter() - started
+    return FoldsCost(
+        what="cached",
+        rows=len(rows),
+        fits=len(results),
+        wall_s=wall_s,
+        cpu_s=cpu_seconds() - before,
+        peak_mib=0.0,
+        failed=tuple(f"{each.model} {each.fold}: {each.failure}" for each in results if each.failure),
+    )
+
+
+def cpu_seconds() -> float:
+    """Give the processor time of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def final_jobs(rows: Rows) -> Iterator[FitJob]:
+    """Yield the fits on all rows, whose models are kept."""
+    for model in MODELS:
+        yield FitJob(
+            model=model,
+            fold=FINAL,
+            X=rows.X,
+            y=rows.y,
+            sample_weight=rows.weights(slice(None)),
+            X_validate=None,
+            n_classes=CLASSES,
+            seed=job_seed(SEED, model, FINAL),
+        )
+
+
 CHILDREN: Final[dict[str, Callable[[Rows, str, str], ModelCost | FoldsCost]]] = {
     "model": measure_model,
     "folds": measure_folds,
+    "cached": measure_cached,
 }
 
 
@@ -264,7 +321,7 @@ def run_child(name: str, file: Path, recipe: str, model: str = "", **environment
     if process.returncode:
         raise SystemExit(f"the child {name} {recipe} {model} failed, see above")
     told: dict[str, object] = json.loads(answer)
-    return told | ({"peak_mib": watch.peak_mib} if name == "folds" else {})
+    return told | ({"peak_mib": watch.peak_mib} if name != "model" else {})
 
 
 class MemoryWatch(threading.Thread):
@@ -304,15 +361,6 @@ def pss_mib(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def cached_refit(_file: Path) -> FoldsCost | None:
-    """Give what a refit costs whose finished folds are kept; ``None`` while fits are not kept.
-
-    The one place to plug it in: fit as ``measure_folds`` does on all rows but those of the last 21 days with
-    a store of fits, then measure the same on all rows with that store.
-    """
-    return None
-
-
 def model_costs(file: Path) -> list[ModelCost]:
     """Measure each model, after a process that fits nothing."""
     names = [(NOTHING, "libraries and rows alone"), *((OURS, model) for model in MODELS)]
@@ -323,12 +371,12 @@ def model_costs(file: Path) -> list[ModelCost]:
     return found
 
 
-def folds_cost(file: Path, recipe: str) -> FoldsCost:
+def folds_cost(file: Path, recipe: str, child: str = "folds") -> FoldsCost:
     """Measure eight models x the folds; plain choices take as many threads as they like."""
     environment = ONE_THREAD if recipe == OURS else {}
-    told = run_child("folds", file, recipe, **environment)
+    told = run_child(child, file, recipe, **environment)
     cost = FoldsCost(**told)  # type: ignore[arg-type]  # told by our child
-    text = f"{cost.fits} fits, {recipe}"
+    text = f"{cost.fits} fits, {cost.what}"
     numbers = f"{cost.rows:>8,}{cost.wall_s:>10.1f}{cost.cpu_s:>10.1f}{cost.peak_mib:>10.0f}"
     print(f"{text:<28}{numbers}", flush=True)
     for failure in cost.failed:
@@ -383,9 +431,7 @@ def main() -> None:
         models = model_costs(folder / "rows.npz")
         print(f"{'all eight':<28}{'':>8}{sum(cost.fit_s for cost in models):>10.2f}")
         folds = [] if options.models_only else all_folds(folder, rows, options)
-        cached = cached_refit(folder / "rows.npz") if options.cached else None
-    if options.cached and cached is None:
-        print("cached refit: not measured, fits are not kept yet")
+        cached = folds_cost(folder / "rows.npz", OURS, "cached") if options.cached else None
     print(f"reach: {REACH_S:.0f} s, cached {REACH_CACHED_S:.0f} s, {REACH_MIB:.0f} MiB")
     report = {
         "rows": len(rows),

@@ -26,6 +26,7 @@ from daemon.files import write_durably
 from regime.errors import RegimeError
 from regime.fit_jobs import ArrayMemo, hash_array
 from regime.models import assemble
+from regime.own import is_path
 from registry.errors import RegistryError
 from registry.formats import load_model
 
@@ -106,8 +107,11 @@ class FitCache:
     def get(self, job: FitJob) -> FitResult | None:
         """Give what the job would give, or ``None`` if it must be fitted.
 
-        If the model is known and the rows to predict are others, it is loaded and predicts them.
+        If the model is known and the rows to predict are others, it is loaded and predicts them. A
+        classifier of the user's own is never kept: nothing here tells when its code has changed.
         """
+        if is_path(job.model):
+            return None
         path = self._path(job)
         entry = self._read(path)
         if entry is None:
@@ -132,7 +136,9 @@ class FitCache:
         return result
 
     def put(self, job: FitJob, result: FitResult, artifact: Artifact) -> None:
-        """Keep a fit that succeeded."""
+        """Keep a fit that succeeded, unless the classifier is the user's own."""
+        if is_path(job.model):
+            return
         self._write(job, artifact.format, artifact.content, result.proba)
 
     def _write(self, job: FitJob, format_: str, content: bytes, proba: NDArray[np.float64] | None) -> None:

@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     from regime.training import TrainingResult
     from regime.training_set import TrainingSetAccount
 
+WHERE_FITTED: Final = frozenset(
+    {"processes", "backend", "address", "dask_wait_s", "cache_mib", "time_limit_s", "memory_limit_mib"}
+)
+"""Settings that decide where and how long fits are done, and nothing of what they give."""
+
 PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "lightgbm", "river", "skops")
 
 
@@ -161,7 +166,7 @@ def _version(
     cards = {name: card.to_json() for name, card in result.scorecards.items()}
     artifacts[SCORECARDS] = canonical_json(cards).encode()
     artifacts |= explanations(rows, result)
-    recipe = asdict(settings.training)
+    recipe = {name: value for name, value in asdict(settings.training).items() if name not in WHERE_FITTED}
     manifest = Manifest(
         run_id=job["run"],
         recipe_hash=result.recipe_hash,

@@ -248,3 +248,10 @@ def test_the_time_left_follows_the_last_fits_and_not_what_was_known(
     fits = Fits(InOrder(Worker()), FitCache(tmp_path, "salt", 64), clock_s=lambda: next(seconds))
     left = [fits.left_s(5 - done) for done, _ in enumerate(fits(jobs))]
     assert left == [None, None, None, None, 10.0, 0.0]
+
+
+def test_a_classifier_of_the_users_own_is_fitted_each_time(tmp_path: Path, jobs: list[FitJob]) -> None:
+    own = replace(jobs[0], model="sklearn.naive_bayes:GaussianNB")
+    cache = FitCache(tmp_path, "salt", 64)
+    list(Fits(InOrder(fit_and_pack), cache)([own]))
+    assert cache.get(own) is None
