@@ -83,7 +83,7 @@ LIGHTGBM: Final[Mapping[str, object]] = {
     "max_bin": 63,
 }
 
-LOGISTIC_RIDGE: Final = 0.1
+LOGISTIC_RIDGE: Final = 0.3
 """Penalty on half the squared coefficients beside the mean (not the sum) of the log-loss over rows."""
 
 SVM_EXACT_ROWS_MAX: Final = 3000
