@@ -84,7 +84,7 @@ def test_a_weight_of_two_is_a_row_that_stands_there_twice(data: Data) -> None:
     weighted = fit_correction(inputs, offset, y, ridge, sample_weight=times.astype(np.float64))
     repeated = fit_correction(inputs[again], offset[again], y[again], ridge)
     assert weighted.coefficients == pytest.approx(repeated.coefficients, abs=1e-8)
-    tenfold = fit_correction(inputs, offset, y, ridge, sample_weight=10.0 * times)
+    tenfold = fit_correction(inputs, offset, y, ridge, sample_weight=10 * times.astype(np.float64))
     assert tenfold.coefficients == pytest.approx(weighted.coefficients, abs=1e-12)
 
 
