@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from regime.calendar_blocks import QUARTER, YEAR, calendar_blocks, matured_sessions
 from regime.models.hedge import Judged, hedge
@@ -70,8 +71,9 @@ class Pooled:
 
 def pool_rows(rows: PoolRows, kind: str, calibration: str) -> Pooled:
     """Combine members by ``kind``, and calibrate by regime if asked, from what had matured on each day."""
-    pooled = {MEAN: _mean, STACKING: _stacked, BARRIER_PLUS: _hedged}[kind](rows)
-    return _calibrated(rows, pooled) if calibration == BY_REGIME else pooled
+    with threadpool_limits(limits=1):  # sums must not depend on how many cores there are
+        pooled = {MEAN: _mean, STACKING: _stacked, BARRIER_PLUS: _hedged}[kind](rows)
+        return _calibrated(rows, pooled) if calibration == BY_REGIME else pooled
 
 
 def _mean(rows: PoolRows) -> Pooled:

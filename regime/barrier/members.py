@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from regime.barrier.forecast import FEAR, MEAN, SOURCES, TREES_SOURCE, fit_forecaster, pick
 from regime.barrier.inputs import RANKS, SEASONS, SHAPES
@@ -135,6 +136,11 @@ def learn_barrier(
     report
         Hears what is being fitted.
     """
+    with threadpool_limits(limits=1):  # sums must not depend on how many cores there are
+        return _learn(rows, embargo_days, seed, report)
+
+
+def _learn(rows: BarrierRows, embargo_days: int, seed: int, report: Callable[[str], None]) -> BarrierHistory:
     sessions, matured = matured_sessions(rows.date, rows.horizon_end, embargo_days)
     learnable = thinned(rows.date, EVERY_DAYS)
     sigma, forecaster = _forecasts(rows, sessions, matured, learnable, seed, report)
@@ -165,7 +171,8 @@ def correct_series(
     if len(y) < CALIBRATION_ROWS_MIN:
         return asked
     ridge = np.full(raw.shape[1] - 1, RECALIBRATION_RIDGE)
-    return fit_correction(centred(raw), raw, y, ridge).correct(centred(asked), asked)
+    with threadpool_limits(limits=1):
+        return fit_correction(centred(raw), raw, y, ridge).correct(centred(asked), asked)
 
 
 def thinned(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.bool_]:

@@ -101,8 +101,12 @@ class Panel:
 
 
 def logs(frame: Frame) -> Frame:
-    """Give logarithms; numpy's own function forgets in its types that a frame stays one."""
-    return cast("Frame", np.log(frame))
+    """Give logarithms, -inf of zero: where there is one symbol, it has no variance of its own.
+
+    numpy's own function forgets in its types that a frame stays one.
+    """
+    with np.errstate(divide="ignore"):
+        return cast("Frame", np.log(frame))
 
 
 def rolling_mean(frame: Frame, bars: int, bars_min: int | None = None) -> Frame:

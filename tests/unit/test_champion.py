@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from daemon.children.champion import LoadedVersion
 from regime.errors import FeatureMismatchError
 from regime.features import CATALOGUE_VERSION, catalogue_hash
-from regime.models.ensemble import MeanEnsemble
+from regime.models.ensemble import Ensemble
+from regime.models.pool import Pool
 from regime.types import FeatureTable
 from registry.types import Manifest, Member, MemberStatus, ModelVersion
 
@@ -22,6 +24,17 @@ TABLE = FeatureTable(
     values=np.array([[50.0]]),
     catalogue_hash=catalogue_hash(),
 )
+
+
+NOBODY = Ensemble(
+    models={},
+    columns=np.array([0]),
+    barrier=None,
+    starts_from_barrier=False,
+    pool=Pool(kind="mean", weights={}),
+)
+NO_MARKET: Any = None  # an ensemble without a barrier needs none
+NORMAL = np.array(["normal"])
 
 
 def version(feature_hash: str) -> ModelVersion:
@@ -39,16 +52,23 @@ def version(feature_hash: str) -> ModelVersion:
 
 
 def test_features_of_another_catalogue_are_refused_and_both_catalogues_named() -> None:
-    loaded = LoadedVersion(version=version("c0ffee" * 10 + "c0de"), ensemble=MeanEnsemble(members=()))
+    loaded = LoadedVersion(version=version("c0ffee" * 10 + "c0de"), ensemble=NOBODY)
     said = (
         rf"v7 was trained on feature catalogue 0 \(c0ffeec0ffee\), and these are features of catalogue"
         rf" {CATALOGUE_VERSION} \({catalogue_hash()[:12]}\); train a new version"
     )
     with pytest.raises(FeatureMismatchError, match=said):
-        loaded.predict(TABLE)
+        loaded.inputs_of(TABLE, NO_MARKET, NORMAL)
 
 
 def test_features_of_any_other_hash_are_refused_though_the_version_has_the_same_number() -> None:
-    loaded = LoadedVersion(version=version(catalogue_hash()), ensemble=MeanEnsemble(members=()))
+    loaded = LoadedVersion(version=version(catalogue_hash()), ensemble=NOBODY)
     with pytest.raises(FeatureMismatchError):
-        loaded.predict(replace(TABLE, catalogue_hash="another"))
+        loaded.inputs_of(replace(TABLE, catalogue_hash="another"), NO_MARKET, NORMAL)
+
+
+def test_features_of_the_catalogue_become_single_precision_inputs_with_their_regime() -> None:
+    loaded = LoadedVersion(version=version(catalogue_hash()), ensemble=NOBODY)
+    inputs = loaded.inputs_of(TABLE, NO_MARKET, NORMAL)
+    assert (inputs.X.tolist(), inputs.X.dtype.name, inputs.volatility) == ([[50.0]], "float32", None)
+    assert inputs.regime.tolist() == ["normal"]

@@ -1,32 +1,63 @@
-"""The mean of the members, and its quorum."""
+"""The members under one ``predict_proba``, and their quorum."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from regime.errors import FitFailedError
 from regime.models import fit
-from regime.models.ensemble import MeanEnsemble, check_quorum, mean_probability
+from regime.models.ensemble import Ensemble, Inputs, check_quorum
+from regime.models.pool import Pool, equal_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from regime.models import FittedModel
 
 ASKED = ("svm", "mlp", "xgboost")
 
 
-def test_the_ensemble_is_the_plain_mean_of_probabilities() -> None:
-    sure, unsure = np.array([[0.98, 0.01, 0.01]]), np.array([[0.2, 0.5, 0.3]])
-    assert mean_probability([sure, unsure, unsure]).tolist() == [pytest.approx([0.46, 1.01 / 3, 0.61 / 3])]
+def ensemble_of(models: Mapping[str, FittedModel], columns: Sequence[int] = (0, 1, 2)) -> Ensemble:
+    return Ensemble(
+        models=models,
+        columns=np.array(columns, dtype=np.intp),
+        barrier=None,
+        starts_from_barrier=False,
+        pool=Pool(kind="mean", weights=equal_weights(list(models))),
+    )
+
+
+def inputs_of(X: NDArray[np.float32]) -> Inputs:
+    return Inputs(X=X, volatility=None, regime=np.full(len(X), "normal"))
+
+
+def two_models(X: NDArray[np.float32]) -> dict[str, FittedModel]:
+    y = np.arange(len(X)) % 3
+    return {
+        name: fit(name, X, y, sample_weight=np.ones(len(X)), n_classes=3, seed=2)
+        for name in ("lightgbm", "logistic_regression")
+    }
 
 
 def test_an_ensemble_of_fitted_models_predicts_their_mean() -> None:
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(200, 3)).astype(np.float32)
-    y = np.arange(200) % 3
-    members = tuple(
-        fit(name, X, y, sample_weight=np.ones(200), n_classes=3, seed=2)
-        for name in ("lightgbm", "logistic_regression")
-    )
-    mean = (members[0].predict_proba(X) + members[1].predict_proba(X)) / 2
-    assert MeanEnsemble(members=members).predict_proba(X) == pytest.approx(mean, abs=1e-15)
+    X = np.random.default_rng(1).normal(size=(200, 3)).astype(np.float32)
+    models = two_models(X)
+    mean = (models["lightgbm"].predict_proba(X) + models["logistic_regression"].predict_proba(X)) / 2
+    assert ensemble_of(models).predict_proba(inputs_of(X)) == pytest.approx(mean, abs=1e-15)
+
+
+def test_models_see_the_columns_that_they_were_fitted_on() -> None:
+    X = np.random.default_rng(1).normal(size=(200, 5)).astype(np.float32)
+    models = two_models(X[:, [4, 0, 2]])
+    members = ensemble_of(models, (4, 0, 2)).members(inputs_of(X))
+    assert tuple(members) == ("lightgbm", "logistic_regression")
+    expected = np.log(models["lightgbm"].predict_proba(X[:, [4, 0, 2]]))
+    assert np.array_equal(members["lightgbm"], expected)
 
 
 def test_a_met_quorum_is_silent() -> None:
@@ -42,4 +73,4 @@ def test_a_missed_quorum_names_the_place_and_the_models_that_failed() -> None:
 
 def test_an_ensemble_without_members_cannot_predict() -> None:
     with pytest.raises(FitFailedError, match="without members"):
-        MeanEnsemble(members=()).predict_proba(np.zeros((1, 3), dtype=np.float32))
+        ensemble_of({}).predict_proba(inputs_of(np.zeros((1, 3), dtype=np.float32)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from regime.errors import FitFailedError, HistoryTooShortError, SettingInvalidError
 from regime.fit_jobs import FINAL, FitJob, FitResult, job_seed, run_in_order
 from regime.models import fit
+from regime.models.ensemble import Inputs
+from regime.recipe import TrainingSettings, recipe_hash
 from regime.scoring import class_prior
-from regime.training import Progress, TrainingResult, TrainingSettings, recipe_hash, train
+from regime.training import TrainingResult, seen_columns, train
 from regime.training_set import TrainingSet
 from regime.types import REGIMES, Regime, TargetSpec
 from regime.validation import WalkForward
@@ -22,10 +24,18 @@ from regime.weights import WEIGHTS, regime_weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from regime.fitting import Progress
+
 SPEC = TargetSpec(name="near", kind="first_touch", up=0.05, down=0.05, horizon_days=5)
 MODELS = ("lightgbm", "logistic_regression", "xgboost")
 SETTINGS = TrainingSettings(
-    models=MODELS, quorum=2, walk_forward=WalkForward(fold_years=1, train_years_min=2.0), seed=11
+    models=MODELS,
+    ensemble="mean",
+    start_from="nothing",
+    ablation=False,
+    quorum=2,
+    walk_forward=WalkForward(fold_years=1, train_years_min=2.0),
+    seed=11,
 )
 Parcel = TypeVar("Parcel", FitJob, FitResult)
 FOLDS = ("2012", "2013", "2014")
@@ -57,6 +67,11 @@ def rows_of_five_years() -> TrainingSet:
 
 def silent(_: Progress) -> None:
     """Hear of no progress."""
+
+
+def inputs_of(rows: TrainingSet) -> Inputs:
+    """Give what an ensemble predicts from on the rows' days."""
+    return Inputs(X=rows.X, volatility=rows.volatility, regime=rows.regime)
 
 
 def trained(
@@ -152,7 +167,7 @@ def test_baselines_are_made_of_training_rows_only(rows: TrainingSet, result: Tra
 
 
 def test_the_kept_models_are_fitted_on_all_rows(rows: TrainingSet, result: TrainingResult) -> None:
-    assert tuple(result.models) == MODELS
+    assert tuple(result.ensemble.models) == MODELS
     model = fit(
         "lightgbm",
         rows.X,
@@ -161,13 +176,17 @@ def test_the_kept_models_are_fitted_on_all_rows(rows: TrainingSet, result: Train
         n_classes=3,
         seed=job_seed(11, "lightgbm", FINAL),
     )
-    assert np.array_equal(result.models["lightgbm"].predict_proba(rows.X), model.predict_proba(rows.X))
-    mean = sum(each.predict_proba(rows.X[:9]) for each in result.models.values()) / 3
-    assert result.ensemble().predict_proba(rows.X[:9]) == pytest.approx(mean, abs=1e-15)
+    kept = result.ensemble.models
+    assert np.array_equal(kept["lightgbm"].predict_proba(rows.X), model.predict_proba(rows.X))
+    nine = rows.take(np.arange(9))
+    mean = sum(each.predict_proba(nine.X) for each in kept.values()) / 3
+    assert result.ensemble.predict_proba(inputs_of(nine)) == pytest.approx(mean, abs=1e-12)
 
 
-def test_every_model_and_the_ensemble_have_a_scorecard_beside_the_baselines(result: TrainingResult) -> None:
-    assert tuple(result.scorecards) == ("ensemble", *MODELS)
+def test_the_ensemble_every_pool_and_every_model_have_a_scorecard_beside_the_baselines(
+    result: TrainingResult,
+) -> None:
+    assert tuple(result.scorecards) == ("ensemble", "barrier_plus", "mean", "stacking", *MODELS)
     card = result.scorecards["ensemble"]
     assert card.tally().rows == len(result.predictions)
     assert set(card.baselines) == {"class_prior", "majority", "regime_prior"}
@@ -235,14 +254,14 @@ def test_a_failed_fit_is_recorded_and_left_out_of_the_mean_of_its_fold(rows: Tra
     assert np.isnan(predictions.members["xgboost"][of_fold]).all()
     assert np.array_equal(predictions.predicted("xgboost"), ~of_fold)
     assert result.scorecards["xgboost"].tally().rows == int((~of_fold).sum())
-    assert tuple(result.models) == MODELS
+    assert tuple(result.ensemble.models) == MODELS
 
 
 def test_a_model_that_fails_everywhere_has_no_scorecard_and_is_not_kept(rows: TrainingSet) -> None:
     everywhere = failing(*(("xgboost", fold) for fold in (*FOLDS, FINAL)))
     result = trained(rows, execute=everywhere)
     assert "xgboost" not in result.scorecards
-    assert tuple(result.models) == MODELS[:2]
+    assert tuple(result.ensemble.models) == MODELS[:2]
     assert len(result.failures) == 4
 
 
@@ -283,7 +302,8 @@ def test_jobs_and_results_travel_between_processes(rows: TrainingSet, result: Tr
 
     there = trained(rows, execute=far_away)
     assert there.predictions.ensemble.tobytes() == result.predictions.ensemble.tobytes()
-    assert np.array_equal(there.ensemble().predict_proba(rows.X), result.ensemble().predict_proba(rows.X))
+    here = result.ensemble.predict_proba(inputs_of(rows))
+    assert np.array_equal(there.ensemble.predict_proba(inputs_of(rows)), here)
 
 
 def test_fewer_rows_than_needed_are_refused(rows: TrainingSet) -> None:
@@ -311,6 +331,38 @@ def test_settings_name_all_their_faults_at_once() -> None:
         TrainingSettings(weights="heavy")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ensemble", "vote", r"ensemble = 'vote', use barrier_plus, mean, stacking"),
+        ("start_from", "prior", r"start_from = 'prior', use barrier, nothing"),
+        ("calibration", "platt", r"calibration = 'platt', use none, regime"),
+        ("sampling", "smote", r"sampling = 'smote', use natural"),
+        ("replication_max", 0, r"replication_max = 0, give at least 1"),
+        ("window_years", 0.0, r"window_years = 0.0, give more than 0"),
+        ("window_years", float("nan"), r"window_years = nan, give more than 0"),
+        ("archive_share", 1.0, r"archive_share = 1.0, give 0 to below 1"),
+        ("archive_share", 0.1, r"archive_share = 0.1 without window_years"),
+        ("rows_max", 0, r"rows_max = 0, give at least 1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_what_can(name: str, value: object, sentence: str) -> None:
+    given: dict[str, Any] = {name: value}
+    with pytest.raises(SettingInvalidError, match=sentence):
+        TrainingSettings(**given)
+
+
+def test_a_barrier_cannot_be_started_from_without_volatility(rows: TrainingSet) -> None:
+    with pytest.raises(HistoryTooShortError, match=r"no volatility .* set start_from to nothing"):
+        trained(rows, replace(SETTINGS, start_from="barrier"))
+
+
+def test_features_that_all_symbols_share_are_seen_only_when_asked() -> None:
+    names = ("return_5", "fear_level", "rsi_14")
+    assert seen_columns(names, market_features=False).tolist() == [0, 2]
+    assert seen_columns(names, market_features=True).tolist() == [0, 1, 2]
+
+
 def test_the_recipe_hash_ignores_data_and_sees_everything_else(rows: TrainingSet) -> None:
     recipe = recipe_hash(rows, SETTINGS)
     assert recipe_hash(rows.take(np.arange(1500)), SETTINGS) == recipe
@@ -318,11 +370,14 @@ def test_the_recipe_hash_ignores_data_and_sees_everything_else(rows: TrainingSet
         recipe_hash(rows, replace(SETTINGS, weights="none")),
         recipe_hash(rows, replace(SETTINGS, walk_forward=WalkForward(embargo_days=11))),
         recipe_hash(rows, replace(SETTINGS, seed=1)),
+        recipe_hash(rows, replace(SETTINGS, ensemble="stacking")),
+        recipe_hash(rows, replace(SETTINGS, calibration="regime")),
+        recipe_hash(rows, replace(SETTINGS, window_years=3.0)),
         recipe_hash(replace(rows, feature_hash="decaf"), SETTINGS),
         recipe_hash(replace(rows, labeler="reference"), SETTINGS),
         recipe_hash(replace(rows, target=replace(SPEC, horizon_days=6)), SETTINGS),
     }
-    assert len(changed - {recipe}) == 6
+    assert len(changed - {recipe}) == 9
 
 
 def test_seeds_differ_between_models_folds_and_runs() -> None:
