@@ -17,6 +17,7 @@ from regime.models import assemble
 from regime.models.ensemble import ENSEMBLE, Ensemble, Inputs
 from regime.models.pool import Pool
 from regime.types import TargetSpec
+from registry.errors import ArtifactRefusedError
 from registry.formats import load_model
 from registry.types import MemberStatus
 
@@ -79,7 +80,7 @@ def load_version(
             content = registry.get_blob(member.sha256)
             parts[name] = load_model(member.format, content, sha256=member.sha256, trusted=trusted)
     barrier = parts.pop(BARRIER, None)
-    facts = json.loads(registry.get_blob(registry.artifacts(version.name)[ENSEMBLE].sha256))
+    facts = _facts(registry, version)
     target: dict[str, Any] = {**manifest.target, "classes": manifest.classes}
     at = {name: place for place, name in enumerate(manifest.feature_names)}
     ensemble = Ensemble(
@@ -90,6 +91,18 @@ def load_version(
         pool=Pool.from_json(facts["pool"]),
     )
     return LoadedVersion(version=version, ensemble=ensemble)
+
+
+def _facts(registry: Registry, version: ModelVersion) -> dict[str, Any]:
+    """Give what a version is beside its members."""
+    stored = registry.artifacts(version.name).get(ENSEMBLE)
+    if stored is None:
+        raise ArtifactRefusedError(
+            f"{version.name} does not say how its members become one: an older regimed trained it;"
+            " train a new version with: regimed train --now"
+        )
+    facts: dict[str, Any] = json.loads(registry.get_blob(stored.sha256))
+    return facts
 
 
 def golden_reproduces(registry: Registry, loaded: LoadedVersion) -> bool:

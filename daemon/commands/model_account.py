@@ -40,11 +40,13 @@ def print_members(cards: Mapping[str, Any], weights: Mapping[str, float]) -> Non
 
 def account_lines(scorecard: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the final fit learnt from, what choices were worth, and the second exam if it was held."""
-    final = scorecard["folds"][-1]
-    yield from _rows_lines(final)
+    if "ablations" not in scorecard:
+        yield "How this version was made is not told: it is older than that."
+        return
+    yield from _rows_lines(scorecard["folds"][-1])
     for name, stored in scorecard["ablations"].items():
         yield from _wrapped(Ablation.from_json(stored).said(NAMED.get(name, name)))
-    for event, skills in scorecard["crisis"].items():
+    for event, skills in scorecard.get("crisis", {}).items():
         yield from _wrapped(
             f"{event}, left out: "
             + ", ".join(f"{name} {_percent(skill)} %" for name, skill in skills.items() if skill is not None)

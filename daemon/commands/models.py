@@ -109,7 +109,7 @@ def show(options: argparse.Namespace) -> int:
     _print_head(version, facts)
     _print_findings(card, explanation, reliability)
     print("\nEveryone, against the regime prior and against the volatility barrier:\n")
-    print_members(cards, scorecard["weights"])
+    print_members(cards, scorecard.get("weights", {}))
     print("", *account_lines(scorecard), sep="\n")
     if report is not None:
         print(f"\nGate: {report['verdict']}: {report['reason']}")
@@ -120,7 +120,8 @@ def show(options: argparse.Namespace) -> int:
 
 def _print_head(version: ModelVersion, facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
-        print(f"{name:<14}{'-' if value is None else value}")
+        shown = f"{value:+.3f}" if isinstance(value, float) else value
+        print(f"{name:<14}{'-' if value is None else shown}")
     for name, member in version.manifest.members.items():
         print(f"  {name:<22}{member.format or f'failed: {member.reason}'}")
 
