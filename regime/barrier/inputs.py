@@ -31,7 +31,7 @@ over 22, scaled fear, the faster EWMA; and fear over the symbols' mean EWMA."""
 
 RETURNS: Final = ("return_1_sd", "return_5_sd", "return_21_sd", "return_5")
 
-SHAPES: Final = ("month_rank", "overnight_share", "down_share", "vol_of_vol", "idiosyncratic", "beta")
+SHAPES: Final = ("month_excess", "overnight_share", "down_share", "vol_of_vol", "idiosyncratic", "beta")
 """How a symbol's variance is made up: among all symbols, by night and day, down and up, over time, own and
 shared."""
 
@@ -158,7 +158,7 @@ def _shapes(
     month_sum = panel.squares.rolling(22).sum()
     own = panel.excess() ** 2
     return {
-        "month_rank": month.sub(month.mean(axis=1), axis=0),
+        "month_excess": month.sub(month.mean(axis=1), axis=0),
         "overnight_share": panel.overnight.rolling(22, min_periods=10).sum()
         / variance.rolling(22, min_periods=10).sum(),
         "down_share": panel.squares.where(returns < 0, 0.0).rolling(22).sum() / month_sum,

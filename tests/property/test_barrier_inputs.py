@@ -140,7 +140,7 @@ def test_after_two_years_only_what_cannot_be_known_is_unknown() -> None:
     no_volume = {"volume_5_20", "volume_1_20", "rank_volume"}
     assert unknown["S1"] >= no_volume
     assert unknown["S2"] >= no_volume
-    assert np.isfinite(values[bars.symbol == "S1"][-1, : COLUMNS.index("month_rank")]).all()
+    assert np.isfinite(values[bars.symbol == "S1"][-1, : COLUMNS.index("month_excess")]).all()
 
 
 def test_forward_variance_is_of_the_next_bars_and_unknown_at_the_end() -> None:
