@@ -30,8 +30,13 @@ class Stack:
     intercepts: NDArray[np.float64]
 
     def log_probabilities(self, members: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Give the pool's log-probabilities from the members', shape (n_rows, n_classes) each."""
-        pooled = np.tensordot(self.exponents, np.stack(members), axes=1)
+        """Give the pool's log-probabilities from the members', shape (n_rows, n_classes) each.
+
+        Summed member by member: a matrix product may differ in the last bit with the number of rows.
+        """
+        pooled = np.zeros_like(members[0])
+        for exponent, member in zip(self.exponents.tolist(), members, strict=True):
+            pooled += exponent * member
         return np.asarray(log_softmax(pooled + self.intercepts, axis=1))
 
 

@@ -56,3 +56,11 @@ def test_the_same_rows_give_the_same_bytes() -> None:
     one, two = (fit_stack([np.log(TRUE), NOISE], Y) for _ in range(2))
     assert one.exponents.tobytes() == two.exponents.tobytes()
     assert one.intercepts.tobytes() == two.intercepts.tobytes()
+
+
+def test_what_is_said_of_a_row_does_not_depend_on_the_rows_beside_it() -> None:
+    members = [np.log(TRUE), NOISE, 0.5 * NOISE, 2 * NOISE, np.log(TRUE[::-1])]
+    stack = fit_stack(members, Y)
+    whole = stack.log_probabilities(members)
+    for count in range(1, 60):
+        assert np.array_equal(stack.log_probabilities([each[:count] for each in members]), whole[:count])
