@@ -109,7 +109,7 @@ def choose_rows(
     if every_days > 1:
         rows = rows[thin(training_set.date[rows], every_days)]
     if settings.sampling != NATURAL:
-        rng = np.random.default_rng(job_seed(settings.seed, SAMPLE, name))
+        rng = np.random.default_rng(_seed(settings, SAMPLE, name))
         rows = rows[
             sample(
                 training_set.regime[rows],
@@ -155,6 +155,11 @@ def weigh(training_set: TrainingSet, rows: NDArray[np.intp], preset: str) -> NDA
     return regime_weights(regimes, weights_named(preset, regimes))
 
 
+def _seed(settings: TrainingSettings, what: str, name: str) -> int:
+    """Give the seed of a draw; fits that stand beside a fold draw as it does."""
+    return job_seed(settings.seed, what, name.partition("/")[0])
+
+
 def _in_window(
     training_set: TrainingSet,
     settings: TrainingSettings,
@@ -180,6 +185,6 @@ def _in_window(
         before=max(before, last_end) if fold is None else before,
         horizon_before=last_end,
         share=settings.archive_share,
-        rng=np.random.default_rng(job_seed(settings.seed, ARCHIVE, FINAL if fold is None else fold.name)),
+        rng=np.random.default_rng(_seed(settings, ARCHIVE, FINAL if fold is None else fold.name)),
     )
     return drawn.rows, {event: each.rows_drawn for event, each in drawn.by_event.items()}
