@@ -18,6 +18,7 @@ import xgboost
 
 from daemon.adapters.ledger import Ledger
 from daemon.capture import archived_events
+from daemon.children.against_champion import CHAMPION, against_champion
 from daemon.children.data import first_market, settings_of
 from daemon.children.explanations import explanations
 from daemon.children.fits import executor
@@ -100,9 +101,9 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     manifest, artifacts = _version(job, settings, rows, result)
     artifacts |= drift_references(market, rows, features)
     with Registry.open(layout.registry) as registry:
-        version = registry.register(
-            manifest, artifacts, _scorecard(result, account), key=key, at=manifest.created_at
-        )
+        beside = against_champion(registry, result.predictions, dict(manifest.target))
+        scorecard = {**_scorecard(result, account), CHAMPION: beside}
+        version = registry.register(manifest, artifacts, scorecard, key=key, at=manifest.created_at)
     return _result(version.name, {name: member.status for name, member in manifest.members.items()})
 
 

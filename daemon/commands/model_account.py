@@ -44,6 +44,7 @@ def account_lines(scorecard: Mapping[str, Any]) -> Iterator[str]:
         yield "How this version was made is not told: it is older than that."
         return
     yield from _rows_lines(scorecard["folds"][-1])
+    yield from _champion_lines(scorecard.get("champion"))
     for name, stored in scorecard["ablations"].items():
         yield from _wrapped(Ablation.from_json(stored).said(NAMED.get(name, name)))
     for event, skills in scorecard.get("crisis", {}).items():
@@ -68,6 +69,18 @@ def _rows_lines(final: Mapping[str, Any]) -> Iterator[str]:
     )
     if final["regimes_absent"]:
         yield from _wrapped(f"no row of {', '.join(final['regimes_absent'])}: nothing was learnt about it")
+
+
+def _champion_lines(beside: Mapping[str, Any] | None) -> Iterator[str]:
+    if beside is None:
+        return
+    low_high = beside["interval"]
+    interval = "" if low_high is None else f" [{_percent(low_high[0])}, {_percent(low_high[1])}]"
+    by_regime = ", ".join(f"{regime} {_percent(skill)}" for regime, skill in beside["skill"].items())
+    yield from _wrapped(
+        f"against {beside['version']}, champion then, on {beside['rows']} rows:"
+        f" skill {_percent(beside['overall_skill'])} %{interval}; {by_regime}"
+    )
 
 
 def _wrapped(text: str) -> list[str]:
