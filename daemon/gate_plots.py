@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from daemon.figures import INK, PALE_INK, write_figure
 from registry.gate_report import RegimeVerdict, Status
+from registry.policy import Metric
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1200.0, 900.0
 """Of a figure, in pixels; boxes are left, bottom, width, height from the lower left corner."""
-BOTTOM, TALL = 170.0, 530.0
+BOTTOM, TALL = 170.0, 590.0
 """Of both panels."""
 POINT_SIZE: Final = 10.0
 
@@ -52,6 +53,7 @@ class Panel(NamedTuple):
 
     title: str
     left: float
+    wide: float
     percent: bool
     mean: str
     lcb: str
@@ -60,11 +62,19 @@ class Panel(NamedTuple):
 
 
 LOG_LOSS: Final = Panel(
-    "Log-loss saved, nats", 290, percent=False, mean="mean", lcb="lcb", ucb="ucb", margin="margin"
+    "Log-loss saved, nats",
+    left=290,
+    wide=420,
+    percent=False,
+    mean="mean",
+    lcb="lcb",
+    ucb="ucb",
+    margin="margin",
 )
 ACCURACY: Final = Panel(
     "Accuracy gained, points",
-    750,
+    left=750,
+    wide=420,
     percent=True,
     mean="accuracy_mean",
     lcb="accuracy_lcb",
@@ -72,14 +82,16 @@ ACCURACY: Final = Panel(
     margin="accuracy_margin",
 )
 FLOOR: Final = Panel(
-    "Gain over the regime prior",
-    290,
+    "Log-loss saved over the regime prior, nats",
+    left=290,
+    wide=880,
     percent=False,
     mean="floor_mean",
     lcb="floor_lcb",
     ucb="floor_ucb",
     margin="floor_margin",
 )
+ACCURACY_FLOOR: Final = FLOOR._replace(title="Accuracy gained over the regime prior, points", percent=True)
 
 
 def plot_gate(report: GateReport, path: Path) -> None:
@@ -105,10 +117,9 @@ def _figure(report: GateReport) -> Figure:
     FigureCanvasAgg(figure)
     other = "the regime prior" if report.champion is None else report.champion
     _text(figure, 24, 866, f"{report.candidate} against {other}: {report.verdict}", size=15, weight="bold")
-    for at, line in enumerate(textwrap.wrap(report.reason, 150)[:3]):
+    for at, line in enumerate(textwrap.wrap(report.reason, 150)[:2]):
         _text(figure, 24, 836 - 22 * at, line)
-    panels = (FLOOR,) if report.champion is None else (LOG_LOSS, ACCURACY)
-    for panel in panels:
+    for panel in _panels(report):
         _draw(figure, report, panel)
     _write_statuses(figure, report)
     _write_legend(figure)
@@ -116,8 +127,14 @@ def _figure(report: GateReport) -> Figure:
     return figure
 
 
+def _panels(report: GateReport) -> tuple[Panel, ...]:
+    if report.champion is not None:
+        return LOG_LOSS, ACCURACY
+    return (FLOOR,) if report.metric is Metric.LOG_LOSS else (ACCURACY_FLOOR,)
+
+
 def _draw(figure: Figure, report: GateReport, panel: Panel) -> None:
-    axes = figure.add_axes(_box(panel.left, BOTTOM, 420, TALL))
+    axes = figure.add_axes(_box(panel.left, BOTTOM, panel.wide, TALL))
     scale = 100 if panel.percent else 1
     axes.axvline(0, color=INK, linewidth=1.0)
     for place, verdict in enumerate(report.regimes):
@@ -161,6 +178,7 @@ def _draw_gain(axes: Axes, verdict: RegimeVerdict, panel: Panel, place: int, sca
         va="bottom",
         fontsize=10,
         color=INK,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )
 
 

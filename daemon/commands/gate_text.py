@@ -19,6 +19,8 @@ WIDTH_MIN: Final = 60
 WIDTH_MAX: Final = 120
 MARKS: Final = {Status.PASS: "●", Status.FAIL: "✗", Status.UNPROVEN: "○"}
 """Of a mean in the plot, by the regime's status; other statuses have no mean."""
+CROSSED: Final = {" ": "─", "┊": "┊", "│": "┼"}
+"""How a line that runs from bound to bound crosses what stands there."""
 NAMES: Final = {Metric.LOG_LOSS: "log-loss", Metric.ACCURACY: "accuracy"}
 UNITS: Final = {Metric.LOG_LOSS: "nats", Metric.ACCURACY: "share of rows"}
 CHAMPION: Final = "champion"
@@ -76,13 +78,15 @@ def judgement_lines(report: GateReport, columns: int) -> Iterator[str]:
 
 def table_lines(report: GateReport, metric: Metric, other: str) -> Iterator[str]:
     """Give the table of gains over ``other``, 80 columns wide or less."""
-    yield f"Gain over the {other} in {NAMES[metric]} ({UNITS[metric]}); above 0 the candidate is better:"
+    yield f"Gain over the {other} in {NAMES[metric]}, {UNITS[metric]}; above 0 is better:"
     yield _ROW.format("REGIME", "STATUS", "DAYS", "ROWS", "EPIS", "MEAN", "LOWER", "UPPER", "MARGIN")
     for verdict in report.regimes:
         gain = gain_of(verdict, metric, other)
         counts = [_count(value) for value in (verdict.days, verdict.rows, verdict.episodes)]
         numbers = [_signed(value) for value in (gain.mean, gain.lcb, gain.ucb)]
-        yield _ROW.format(verdict.regime, verdict.status, *counts, *numbers, f"{gain.margin:.4f}")
+        is_floor = other == PRIOR and report.champion is not None
+        status = (verdict.floor_status or "-") if is_floor else verdict.status
+        yield _ROW.format(verdict.regime, status, *counts, *numbers, f"{gain.margin:.4f}")
 
 
 def benefit_sentence(benefit: Benefit) -> str:
@@ -202,14 +206,13 @@ class _Axis(NamedTuple):
 
     def line(self, gain: Gain, status: Status) -> str:
         cells = [" "] * self.cells
-        if gain.lcb is not None and gain.ucb is not None:
-            first, last = self.place(gain.lcb), self.place(gain.ucb)
-            cells[first : last + 1] = "─" * (last + 1 - first)
-            cells[first], cells[last] = "├", "┤"
         cells[self.place(-gain.margin)] = "┊"
         cells[self.place(0)] = "│"
-        if gain.mean is None:
+        if gain.mean is None or gain.lcb is None or gain.ucb is None:
             return "".join(cells)
+        first, last = self.place(gain.lcb), self.place(gain.ucb)
+        cells[first : last + 1] = (CROSSED[cell] for cell in cells[first : last + 1])
+        cells[first], cells[last] = "├", "┤"
         cells[self.place(gain.mean)] = MARKS.get(status, "●")
         return "".join(cells)
 
