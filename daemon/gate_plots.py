@@ -6,7 +6,7 @@ A status is told by marker and by word: colour only helps.
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -234,7 +234,7 @@ def _write_foot(figure: Figure, report: GateReport) -> None:
     _text(figure, 24, 34, seen, size=9, colour=PALE_INK)
 
 
-def _drawn(pen: Pen) -> dict[str, object]:
+def _drawn(pen: Pen) -> dict[str, Any]:
     return {
         "color": pen.colour,
         "marker": pen.marker,

@@ -78,7 +78,8 @@ def policy_toml(policy: Policy) -> str:
     plain = [field.name for field in fields(Policy) if not isinstance(getattr(policy, field.name), ByRegime)]
     tables = [field.name for field in fields(Policy) if field.name not in plain]
     lines = [
-        f"# A policy of the gate, see docs/gate.md. SHA-256 {policy.hash}",
+        "# A policy of the gate, see docs/gate.md. Its SHA-256, without the name:",
+        f"# {policy.hash}",
         "# What is left out comes from the policy named by base, default if there is none.",
         "",
     ]
@@ -101,4 +102,4 @@ def _value(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_value, value))}]"
-    return f"{value:f}".rstrip("0") if isinstance(value, float) and value < 1e-4 else repr(value)  # noqa: PLR2004 - no exponent
+    return repr(value)

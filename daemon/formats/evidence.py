@@ -231,15 +231,34 @@ def _rows_of_cells(header: _Header, cells: Sequence[Sequence[str]], first_row: i
         numbers(column, name, first_row) for name, column in named.items() if name not in header.texts()
     ]
     return _Rows(
-        date=days(named["date"], DateStyle.ISO, first_row),
+        date=_days_of_cells(named["date"], "date", first_row),
         symbol=texts["symbol"],
         regime=texts["regime"],
         truth=_truth(texts["truth"], header.classes, first_row),
-        trained_to=days(named[TRAINED_TO], DateStyle.ISO, first_row)
+        trained_to=_days_of_cells(named[TRAINED_TO], TRAINED_TO, first_row)
         if header.has_trained_to
         else _no_days(len(cells[0])),
         probabilities=np.column_stack(probabilities),
     )
+
+
+def _days_of_cells(cells: Sequence[str], name: str, first_row: int) -> NDArray[np.datetime64]:
+    try:
+        return days(cells, DateStyle.ISO, first_row)
+    except FileRejectedError as error:
+        at = next(at for at, cell in enumerate(cells) if not _is_day(cell))
+        raise _FaultError(
+            f"row {first_row + at}, {name}: {cells[at][:_SHOWN_MAX]!r} is no calendar day; write it like"
+            " 2024-01-31"
+        ) from error
+
+
+def _is_day(cell: str) -> bool:
+    try:
+        days([cell], DateStyle.ISO, 1)
+    except FileRejectedError:
+        return False
+    return True
 
 
 def _bounded_texts(cells: Sequence[str], name: str, first_row: int) -> NDArray[np.str_]:
@@ -335,7 +354,7 @@ def _floats(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
 
 def _days(column: pa.ChunkedArray, name: str) -> NDArray[np.datetime64]:
     if column.type not in DAY_TYPES:
-        return days(_texts(column, name).tolist(), DateStyle.ISO, _PARQUET_FIRST_ROW)
+        return _days_of_cells(_texts(column, name).tolist(), name, _PARQUET_FIRST_ROW)
     times = times_of_arrow(column)
     found = times.astype("datetime64[D]")
     wrong = np.isnat(times) | (found != times)
