@@ -322,7 +322,7 @@ def test_all_text_fits(file: Path, columns: int) -> None:
 
 def test_a_report_without_evidence_can_be_told_and_drawn(file: Path, tmp_path: Path) -> None:
     found = report_of(file)
-    nothing = {"mean": None, "lcb": None, "ucb": None, "accuracy_mean": None, "days": None}
+    nothing: dict[str, Any] = {"mean": None, "lcb": None, "ucb": None, "accuracy_mean": None, "days": None}
     errors = [replace(each, status=Status.ERROR, **nothing) for each in found.regimes]
     empty = replace(
         found,
