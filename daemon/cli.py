@@ -1,7 +1,7 @@
 """The command line: parses arguments, then imports only what the chosen command needs.
 
 Standard output carries data, everything else goes to standard error. Exit codes: 0 success, 1 failure,
-2 wrong use, 78 wrong configuration; ``status`` has its own, see its help.
+2 wrong use, 65 evidence that cannot be judged, 78 wrong configuration; ``status`` has its own, see its help.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ PROGRAM: Final = "regimed"
 HELP_WIDTH: Final = 100
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_DATA: Final = 65
 EXIT_CONFIGURATION: Final = 78
 EXIT_INTERRUPTED: Final = 130
 
@@ -181,7 +182,12 @@ def _wanted(arguments: Sequence[str]) -> Sequence[Command]:
 
 def exit_code_of(error: Exception) -> int | None:
     """Give the exit code of an error that speaks to people, ``None`` for a fault of ours."""
-    from daemon.errors import DaemonError, SettingsInvalidError, UsageError  # noqa: PLC0415 - only on failure
+    from daemon.errors import (  # noqa: PLC0415 - only on failure
+        DaemonError,
+        EvidenceRefusedError,
+        SettingsInvalidError,
+        UsageError,
+    )
     from regime.errors import RegimeError  # noqa: PLC0415 - only on failure
     from regime.events import EventUnknownError  # noqa: PLC0415 - only on failure
     from registry.errors import RegistryError, VersionUnknownError  # noqa: PLC0415 - only on failure
@@ -189,6 +195,8 @@ def exit_code_of(error: Exception) -> int | None:
     match error:
         case SettingsInvalidError():
             return EXIT_CONFIGURATION
+        case EvidenceRefusedError():
+            return EXIT_DATA
         case UsageError() | VersionUnknownError() | EventUnknownError():
             return EXIT_USAGE
         case DaemonError() | RegimeError() | RegistryError() | OSError():

@@ -23,6 +23,10 @@ class UsageError(DaemonError):
     """A command was given something that does not exist or cannot be; exit code 2."""
 
 
+class EvidenceRefusedError(DaemonError):
+    """A file of predictions cannot be judged; exit code 65."""
+
+
 class AlreadyRunningError(DaemonError):
     """Another daemon holds the lock of this directory."""
 

@@ -32,7 +32,8 @@ error.
 | 2 | wrong use, or something that does not exist: a version, run, day, market, file |
 | 3 | only `status`: the daemon is not running |
 | 4 | only `status`: it cannot be told |
-| 78 | the configuration has faults, all of them listed |
+| 65 | only `gate judge`: the evidence has a fault, its row is named |
+| 78 | the configuration, or a policy of the gate, has faults, all of them listed |
 | 130 | interrupted |
 """
 

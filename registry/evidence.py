@@ -28,12 +28,27 @@ class EvidenceInvalidError(GateError):
     code
         Stable reason code: shape, classes, date, duplicate_row, regime, truth, probability, baseline.
     sentence
-        What is wrong, in which row, and what to do.
+        What is wrong, and what to do.
+    at
+        Position of the first row at fault, from 0 on; None if no single row is to blame.
+    who
+        Which row that is, for people.
     """
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: str, sentence: str, *, at: int | None = None, who: str = "") -> None:
+        super().__init__(sentence if at is None else f"row {at} ({who}): {sentence}")
         self.code = code
+        self.sentence = sentence
+        self.at = at
+        self.who = who
+
+    def counted_from(self, first_row: int) -> str:
+        """Give the sentence with the number that the row has where the first one is ``first_row``.
+
+        >>> EvidenceInvalidError("date", "the date is missing", at=3, who="SPY").counted_from(2)
+        'row 5 (SPY): the date is missing'
+        """
+        return str(self) if self.at is None else f"row {first_row + self.at} ({self.who}): {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -204,7 +219,5 @@ def _check_probabilities(evidence: Evidence, name: str, probabilities: NDArray[n
 def _refuse(evidence: Evidence, wrong: NDArray[np.bool_], code: str, what: str) -> None:
     if wrong.any():
         at = int(wrong.argmax())
-        raise EvidenceInvalidError(
-            code,
-            f"row {at} ({evidence.symbol[at]} {evidence.date[at]}, {int(wrong.sum())} such rows): {what}",
-        )
+        who = f"{evidence.symbol[at]} {evidence.date[at]}, {int(wrong.sum())} such rows"
+        raise EvidenceInvalidError(code, what, at=at, who=who)

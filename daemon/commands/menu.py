@@ -51,6 +51,7 @@ TO = arg("--to", dest="end", metavar="DATE", help="last day")
 MARKET = arg("--market", help="default: the first of the configuration")
 LABELER = arg("--labeler", choices=("rules", "reference", "jump"), default="rules", help="default: rules")
 
+PLOT_GATE = arg("--plot", metavar="FILE", help="draw a forest plot into a .png or .svg file instead")
 DRY_RUN = arg("--dry-run", action="store_true", help="only say what would be done")
 
 GROUPS: Final = {
@@ -58,6 +59,7 @@ GROUPS: Final = {
     "bars": "the stored bars",
     "config": "check and show the configuration",
     "features": "the catalogue of features, and their values",
+    "gate": "whether one model may replace another, regime by regime",
     "messages": "what waits in the journal, and dead letters",
     "models": "the model registry",
     "quarantine": "refused files",
@@ -360,6 +362,49 @@ COMMANDS: Final = (
         text="check artifacts, manifests and the chain of events",
         target="daemon.commands.models:verify",
         facts=True,
+    ),
+    Command(
+        words=("gate", "judge"),
+        text="judge a file of predictions of any two models; exit 0 whatever the verdict, 65 for bad data",
+        target="daemon.commands.gate:judge_file",
+        arguments=(
+            arg("--evidence", required=True, metavar="FILE", help="CSV or parquet, see docs/gate.md"),
+            arg(
+                "--policy",
+                default="default",
+                metavar="NAME|FILE",
+                help="default, strict, accuracy or a TOML file; default: default",
+            ),
+            arg("--trained-to", metavar="DATE", help="last day of training; rows up to it are refused"),
+            arg(
+                "--kind",
+                choices=("change", "refit"),
+                default="change",
+                help="change must be better, refit (the same recipe, newer data) only safe; default: change",
+            ),
+            arg(
+                "--judged-before",
+                type=at_least(0),
+                default=0,
+                metavar="N",
+                help="candidates already judged on this evidence, default: 0",
+            ),
+            PLOT_GATE,
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("gate", "explain"),
+        text="what the gate said of a version, with every number that it used, as tables and forest plots",
+        target="daemon.commands.gate:explain",
+        arguments=(arg("version", metavar="VERSION", help="such as v1"), PLOT_GATE),
+        facts=True,
+    ),
+    Command(
+        words=("gate", "policy"),
+        text="print a policy as a TOML file to start from, with the meaning of each field",
+        target="daemon.commands.gate_policy:show",
+        arguments=(arg("name", metavar="NAME", nargs="?", default="default", help="default: default"),),
     ),
     Command(
         words=("predict",),

@@ -60,9 +60,11 @@ def times_of_arrow(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
 
 
 def texts_of_arrow(column: pa.ChunkedArray) -> NDArray[np.str_]:
-    """Give the texts of a dictionary-encoded column without nulls; shape (n_rows,)."""
+    """Give the texts of a dictionary-encoded column, an empty one where null; shape (n_rows,)."""
     parts = [
-        np.array(chunk.dictionary.to_pylist(), dtype=np.str_)[_values(chunk.indices)]
+        np.array([*chunk.dictionary.to_pylist(), ""], dtype=np.str_)[
+            np.where(_is_known(chunk.indices), _values(chunk.indices).astype(np.intp), -1)
+        ]
         for chunk in column.chunks
         if len(chunk)
     ]

@@ -28,6 +28,7 @@ from daemon.formats.symbols import SYMBOL_CELL_MAX, column_of_symbol, refuse_lon
 from regime.types import BAR_FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -76,19 +77,49 @@ def write_parquet(bars: Bars, path: Path) -> None:
     path.write_bytes(parquet_bytes(bars))
 
 
-def table_of_parquet(content: bytes) -> pa.Table:
-    """Give the table of a parquet file that this program wrote, read by the calling thread alone.
+def table_of_parquet(
+    content: bytes, *, columns: Sequence[str] | None = None, texts: Sequence[str] = ()
+) -> pa.Table:
+    """Give the table of a parquet file, read by the calling thread alone.
 
     ``pq.read_table`` leaves a worker behind that still holds ``content``; a process that ends at that moment
-    is aborted instead of giving its exit code (apache/arrow#33975).
+    is aborted instead of giving its exit code (apache/arrow#33975). Of a file that this program did not
+    write, see `columns_and_rows_of_parquet` first.
+
+    Parameters
+    ----------
+    columns
+        The columns to read; all if None.
+    texts
+        Those of them to leave dictionary-encoded if they are texts, so that a long text which many rows
+        share is in memory once.
 
     Raises
     ------
     pyarrow.ArrowException, OSError
         If the file is damaged.
     """
+    with pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(texts), **_OPENING) as file:
+        return file.read(columns=None if columns is None else list(columns), use_threads=False)
+
+
+def columns_and_rows_of_parquet(
+    content: bytes, rows_max: int, bytes_decoded_max: int
+) -> tuple[list[str], int]:
+    """Give the names of the columns and the count of rows by the footer; no value is decoded.
+
+    Raises
+    ------
+    FileRejectedError
+        If the file has no end, or claims more rows or bytes than the bounds.
+    pyarrow.ArrowException, OSError
+        If the footer is damaged.
+    """
+    if not content.endswith(MAGIC):
+        raise rejection(Reason.TRUNCATED, "the parquet file has no end")
     with pq.ParquetFile(pa.BufferReader(content), **_OPENING) as file:
-        return file.read(use_threads=False)
+        _check_size(file.metadata, rows_max, bytes_decoded_max)
+        return list(file.schema_arrow.names), file.metadata.num_rows
 
 
 def read_part(path: Path) -> Bars:

@@ -44,6 +44,7 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "models-show": (["models", "show", "v1"], 0),
     "models-live": (["models", "live"], 0),
     "models-verify": (["models", "verify"], 0),
+    "gate-explain": (["gate", "explain", "v1"], 0),
     "predict": (["predict"], 0),
     "drift": (["drift", "--last", "3"], 0),
     "config-check": (["config", "check"], 0),
@@ -60,7 +61,7 @@ def validate(name: str, facts: Any) -> None:
 
 def test_every_command_with_facts_is_validated_here() -> None:
     named = {"-".join(command.words) for command in COMMANDS if command.facts}
-    assert named == FACTS.keys() | CHANGING | {"features-list"}
+    assert named == FACTS.keys() | CHANGING | {"features-list", "gate-judge"}
 
 
 def test_the_list_of_features_is_what_its_schema_promises(regimed: Run) -> None:
@@ -80,6 +81,7 @@ def test_what_a_command_says_is_what_its_schema_promises(name: str, trained: Ins
     [
         (["models", "show", "v9"], "there is no version 'v9'"),
         (["models", "live", "v9"], "there is no version 'v9'"),
+        (["gate", "explain", "v9"], "there is no version 'v9'"),
         (["models", "show", "champion"], "there is no version 'champion'"),
         (["runs", "show", "r9"], "there is no run 'r9'; see: regimed runs list"),
         (["labels", "--market", "smi"], "there is no market 'smi'; did you mean sim?"),
