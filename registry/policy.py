@@ -159,6 +159,19 @@ class Policy:
             case Metric.ACCURACY:
                 return self.accuracy_margin.of(regime)
 
+    def shared_among(self, looks: int) -> Policy:
+        """Give the policy for each of several looks at growing evidence, its levels divided among them.
+
+        Every level, of safety and of benefit, is divided by ``looks`` (Bonferroni), so that a fault at any
+        look is no likelier than at a single one. The hash changes with it, and the report names it.
+
+        >>> DEFAULT.shared_among(4).alpha
+        0.025
+        """
+        if looks < 1:
+            raise GateError(f"looks = {looks}: give one or more")
+        return replace(self, alpha=self.alpha / looks, benefit_alpha=self.benefit_alpha / looks)
+
 
 _WHOLE: Final[dict[str, tuple[int, int]]] = {
     "blocks": (2, 64),

@@ -10,6 +10,7 @@ from registry.policy import (
     ACCURACY,
     DEFAULT,
     STRICT,
+    GateError,
     Metric,
     PolicyInvalidError,
     policy_from_mapping,
@@ -137,3 +138,15 @@ def test_a_block_holds_a_week_or_more() -> None:
 def test_a_policy_cannot_be_made_with_a_wrong_number() -> None:
     with pytest.raises(PolicyInvalidError, match=r"alpha = 0\.9"):
         replace(DEFAULT, alpha=0.9)
+
+
+def test_the_levels_are_divided_among_the_looks_and_the_hash_tells() -> None:
+    look = STRICT.shared_among(4)
+    assert (look.alpha, look.benefit_alpha, look.name) == (0.0125, 0.0125, "strict")
+    assert look.hash != STRICT.hash
+    assert STRICT.shared_among(1) == STRICT
+
+
+def test_levels_cannot_be_divided_among_no_look() -> None:
+    with pytest.raises(GateError, match="looks = 0: give one or more"):
+        STRICT.shared_among(0)
