@@ -208,7 +208,8 @@ def _numbers(comparison: Comparison | None) -> tuple[float, float, float] | tupl
 
 def _compare(metric: Metric, regime: Regime, daily: NDArray[np.float64], policy: Policy) -> Comparison:
     test = block_test(daily, policy.blocks)
-    lcb, ucb = test.lower(policy.alpha), test.upper(policy.alpha)
+    # Harm needs the same proof everywhere; what differs is how surely a regime must be free of it.
+    lcb, ucb = test.lower(policy.level(regime)), test.upper(policy.alpha)
     margin = policy.margin(metric, regime)
     # Both can hold: a loss that is surely there and surely within the margin. The margin is what the policy
     # tolerates, so such a loss is tolerated.
