@@ -77,8 +77,8 @@ class Policy:
         One-sided level of the upper bounds, by which harm is shown, and of the lower bounds in the regimes
         of ``regimes_required``.
     alpha_other
-        Level of the lower bounds in the other regimes. Five regimes must all be shown to be no worse, so that at one level
-        for all a specialist that is equal in four of them is mostly stopped by chance
+        Level of the lower bounds in the other regimes. Five regimes must all be shown to be no worse, so
+        that at one level for all a specialist that is equal in four of them is mostly stopped by chance
         (``docs/decisions/017-levels-of-the-gate.md``).
     blocks
         Blocks of consecutive days of the t test (Ibragimov & Mueller 2010); eight by default.
