@@ -11,7 +11,10 @@ promoted, with the Monte-Carlo standard error, beside four usual rules on the sa
 
 With ``--evidence FILE`` instead `benchmarks.gate_real` judges real out-of-sample predictions.
 
+Other rules than those that ship are tried with ``--rules``, fields of `registry.policy.Policy` as JSON.
+
     python -m benchmarks.gate --json gate.json
+    python -m benchmarks.gate --rules '{"alpha_other": 0.1}'
     python -m benchmarks.gate --evidence predictions.parquet
 """
 
@@ -34,7 +37,7 @@ from benchmarks.gate_simulation import Challengers, Condition, Scenario, simulat
 from regime.types import REGIMES, Regime
 from registry.gate import Candidate, Ledger, judge_days
 from registry.gate_report import Verdict
-from registry.policy import Metric, policy_named
+from registry.policy import Metric, policy_from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,10 +112,17 @@ def peer_verdicts(seen: Challengers, generator: np.random.Generator) -> dict[str
     }
 
 
-def run(metric: Metric, condition: Condition, scenario: Scenario, challengers: int, seed: int) -> Outcome:
+def run(
+    metric: Metric,
+    condition: Condition,
+    scenario: Scenario,
+    challengers: int,
+    seed: int,
+    rules: dict[str, object],
+) -> Outcome:
     """Judge the challengers of one scenario."""
     generator, start = np.random.default_rng(seed), time.perf_counter()
-    policy = policy_named(FORMS[metric])
+    policy = policy_from_mapping({"base": FORMS[metric], "name": FORMS[metric]} | rules)
     verdicts: Counter[str] = Counter()
     promoted_by: Counter[str] = Counter()
     for done in range(0, challengers, BATCH):
@@ -155,7 +165,7 @@ def line_of(outcome: Outcome) -> str:
     )
 
 
-def print_simulated(challengers: int, seed: int) -> list[dict[str, object]]:
+def print_simulated(challengers: int, seed: int, rules: dict[str, object]) -> list[dict[str, object]]:
     """Print the table of all scenarios and give its figures."""
     print(
         f"{'form':9} {'condition':12} {'scenario':17} {'gate':12} {'higher':>9} {'mcnemar':>9}"
@@ -163,7 +173,7 @@ def print_simulated(challengers: int, seed: int) -> list[dict[str, object]]:
     )
     outcomes = []
     for form, condition, scenario in cases():
-        outcomes.append(run(form, condition, scenario, challengers, seed))
+        outcomes.append(run(form, condition, scenario, challengers, seed, rules))
         print(line_of(outcomes[-1]), flush=True)
     print(f"{sum(each.seconds for each in outcomes):.0f} s")
     return [asdict(each) for each in outcomes]
@@ -174,13 +184,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--challengers", type=int, default=2_000, help="a scenario and form")
     parser.add_argument("--evidence", type=Path, nargs="+", help="parquet files of real predictions")
+    parser.add_argument(
+        "--rules", type=json.loads, default={}, help="fields of the policy to change, as JSON"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.evidence:
         figures: object = print_real(options.evidence, options.seed)
     else:
-        figures = print_simulated(options.challengers, options.seed)
+        figures = print_simulated(options.challengers, options.seed, options.rules)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
