@@ -1,16 +1,21 @@
-"""How often the gate errs: simulated challengers, judged by the project's own code.
+"""How often the gate errs, by the project's own code: on simulated challengers, and on real predictions.
 
-Prints, for each scenario, the share of challengers that is promoted and the shares of the other verdicts,
-with the Monte-Carlo standard error, beside the rule "overall accuracy is higher". Two forms:
+Simulated (`benchmarks.gate_simulation` says how): for each scenario the share of challengers that is
+promoted, with the Monte-Carlo standard error, beside four usual rules on the same data:
 
-- ``accuracy``: champion and challenger differ on a fifth of the rows; of those the challenger is right
-  more often by the stated points. Judged by the ``accuracy`` policy.
-- ``log_loss``: both give nearly the same probabilities and the challenger gains the stated hundredths of
-  a nat on average. Judged by the ``default`` policy.
+- ``higher``: overall accuracy is higher;
+- ``mcnemar``: exact one-sided McNemar test of all rows at .05;
+- ``bootstrap``: the one-sided 95 % percentile bootstrap bound (1,000 draws of rows) of the gain in accuracy
+  lies above zero;
+- ``threshold``: the challenger's accuracy is .65 or more; so is, in truth, the champion's.
 
-Each day has an effect of its own, shared by all symbols, that follows an AR(1) process.
+With ``--evidence FILE`` instead `benchmarks.gate_real` judges real out-of-sample predictions.
 
-    python benchmarks/gate.py --challengers 300 --json gate.json
+Other rules than those that ship are tried with ``--rules``, fields of `registry.policy.Policy` as JSON.
+
+    python -m benchmarks.gate --json gate.json
+    python -m benchmarks.gate --rules '{"alpha_other": 0.1}'
+    python -m benchmarks.gate --evidence predictions.parquet
 """
 
 from __future__ import annotations
@@ -25,178 +30,122 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy import stats
 
+from benchmarks.gate_real import print_real
+from benchmarks.gate_simulation import Challengers, Condition, Scenario, simulate
 from regime.types import REGIMES, Regime
-from registry.evidence import Evidence
-from registry.gate import Candidate, Ledger, judge
+from registry.gate import Candidate, Ledger, judge_days
 from registry.gate_report import Verdict
-from registry.policy import Metric, policy_named
+from registry.policy import Metric, policy_from_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-DAYS: Final = {
-    Regime.CRASH: 60,
-    Regime.RECOVERY: 80,
-    Regime.HIGH_VOLATILITY: 200,
-    Regime.NORMAL: 500,
-    Regime.LOW_VOLATILITY: 400,
-}
-SYMBOLS: Final = 25
-EPISODES: Final = 2
-DISCORDANT: Final = 0.2
-DAY_EFFECT: Final = 0.06
-CLASSES: Final = ("sell", "hold", "buy")
 FORMS: Final = {Metric.ACCURACY: "accuracy", Metric.LOG_LOSS: "default"}
+"""The policy by which each form is judged."""
+BATCH: Final = 50
+DRAWS: Final = 1_000
+LEVEL: Final = 0.05
+THRESHOLD: Final = 0.65
+CHALLENGER: Final = Candidate(version="challenger", recipe_hash="new", age_days=0, invariants=None)
+CHAMPION: Final = Candidate(version="champion", recipe_hash="old", age_days=7, invariants=None)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """A true gain in each regime; a regime that is left out never occurs."""
-
-    name: str
-    gains: Mapping[Regime, float]
+EVERYWHERE: Final = dict.fromkeys(REGIMES, 0.0)
+FOUR: Final = (
+    Scenario(name="equal", gains=EVERYWHERE),
+    Scenario(name="+3 everywhere", gains=dict.fromkeys(REGIMES, 0.03)),
+    Scenario(name="+4, crash -5", gains=dict.fromkeys(REGIMES, 0.04) | {Regime.CRASH: -0.05}),
+    Scenario(name="+8 in crash only", gains=EVERYWHERE | {Regime.CRASH: 0.08}),
+)
+PLAIN: Final = Condition(name="2 episodes")
+OTHERS: Final = (
+    Condition(name="4 episodes", episodes=4),
+    Condition(name="heavy tails", heavy=True),
+    Condition(name="AR .8", autocorrelation=0.8),
+)
+PLAIN_ONLY: Final = (
+    Scenario(name="+3, no crash", gains={each: 0.03 for each in REGIMES if each is not Regime.CRASH}),
+    Scenario(name="+4, high vol. -5", gains=dict.fromkeys(REGIMES, 0.04) | {Regime.HIGH_VOLATILITY: -0.05}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the challengers of one scenario, as shares of ``challengers``."""
+    """What became of the challengers of one scenario; shares of ``challengers``, by rule and by verdict."""
 
     form: str
     policy: str
+    condition: str
     scenario: str
     challengers: int
-    autocorrelation: float
     promoted: float
     promoted_error: float
-    overall_accuracy_higher: float
-    overall_accuracy_higher_error: float
+    peers: dict[str, float]
+    peers_error: dict[str, float]
     verdicts: dict[str, float]
-    seconds_per_verdict: float
+    seconds: float
 
 
-SCENARIOS: Final = (
-    Scenario(name="equal", gains=dict.fromkeys(REGIMES, 0.0)),
-    Scenario(name="+3 everywhere", gains=dict.fromkeys(REGIMES, 0.03)),
-    Scenario(name="+4, crash -5", gains=dict.fromkeys(REGIMES, 0.04) | {Regime.CRASH: -0.05}),
-    Scenario(name="+8 in crash only", gains=dict.fromkeys(REGIMES, 0.0) | {Regime.CRASH: 0.08}),
-    Scenario(
-        name="+3, crash absent", gains={regime: 0.03 for regime in REGIMES if regime is not Regime.CRASH}
-    ),
-)
+def cases() -> Iterator[tuple[Metric, Condition, Scenario]]:
+    """Give every form, condition and scenario, in the order of the table."""
+    for form in FORMS:
+        for condition in (PLAIN, *OTHERS):
+            for scenario in (*FOUR, *PLAIN_ONLY) if condition is PLAIN else FOUR:
+                yield form, condition, scenario
 
 
-def calendar(regimes: Sequence[Regime]) -> NDArray[np.str_]:
-    """Give the regime of each row: every regime in turn, as often as there are episodes."""
-    spells = [np.full(DAYS[regime] // EPISODES, regime.value) for regime in regimes]
-    return np.repeat(np.concatenate(spells * EPISODES), SYMBOLS)
+def peer_verdicts(seen: Challengers, generator: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
+    """Tell which challengers the usual rules promote, each of shape (n_challengers,)."""
+    ties = seen.rows - seen.wins - seen.losses
+    shares = np.column_stack([seen.wins, seen.losses, ties]) / seen.rows
+    # Rows drawn with replacement: only how many of them are wins and losses matters, which is multinomial.
+    drawn = generator.multinomial(seen.rows, shares[:, None, :], (len(shares), DRAWS))
+    bound = np.quantile(drawn[..., 0] - drawn[..., 1], LEVEL, axis=1)
+    return {
+        "higher": seen.wins > seen.losses,
+        "mcnemar": stats.binom.sf(seen.wins - 1, seen.wins + seen.losses, 0.5) < LEVEL,
+        "bootstrap": bound > 0,
+        "threshold": seen.right >= THRESHOLD * seen.rows,
+    }
 
 
-def day_effects(n_days: int, autocorrelation: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Give an AR(1) series of standard deviation `DAY_EFFECT`, one value a row."""
-    shocks = generator.normal(size=n_days) * math.sqrt(1 - autocorrelation**2)
-    shocks[0] = generator.normal()
-    for day in range(1, n_days):
-        shocks[day] += autocorrelation * shocks[day - 1]
-    return np.repeat(DAY_EFFECT * shocks, SYMBOLS)
-
-
-def rows_of(
-    truth: NDArray[np.int64], p_truth: NDArray[np.float64], wrong: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Give probabilities with ``p_truth`` on the truth and two thirds of the rest on class ``wrong``."""
-    rest = 1 - p_truth
-    probabilities = np.repeat(rest[:, None] / 3, len(CLASSES), axis=1)
-    rows = np.arange(len(truth))
-    probabilities[rows, wrong] = rest * 2 / 3
-    probabilities[rows, truth] = p_truth
-    return probabilities
-
-
-def accuracy_form(
-    gain: NDArray[np.float64], generator: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the probability of the truth by challenger and champion: .6 where right, .2 where wrong."""
-    n = len(gain)
-    differs = generator.random(n) < DISCORDANT
-    wins = generator.random(n) < np.clip(0.5 + gain / (2 * DISCORDANT), 0, 1)
-    both = generator.random(n) < 0.6
-    challenger_right, champion_right = np.where(differs, wins, both), np.where(differs, ~wins, both)
-    return np.where(challenger_right, 0.6, 0.2), np.where(champion_right, 0.6, 0.2)
-
-
-def log_loss_form(
-    gain: NDArray[np.float64], generator: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the probability of the truth by challenger and champion, ``gain`` nats apart on average."""
-    # Even on the scale of the gain: noise then tips as many calls to the right side as to the wrong one.
-    champion = np.exp(generator.uniform(math.log(0.3), math.log(0.6), len(gain)))
-    challenger = champion * np.exp(gain + generator.normal(scale=0.1, size=len(gain)))
-    return np.clip(challenger, 0.01, 0.98), champion
-
-
-def simulate(
-    metric: Metric, scenario: Scenario, autocorrelation: float, generator: np.random.Generator
-) -> Evidence:
-    """Give the evidence on one challenger of a scenario."""
-    regime = calendar(tuple(scenario.gains))
-    n, n_days = len(regime), len(regime) // SYMBOLS
-    means = np.select([regime == each for each in scenario.gains], list(scenario.gains.values()))
-    gain = means + day_effects(n_days, autocorrelation, generator)
-    form = accuracy_form if metric is Metric.ACCURACY else log_loss_form
-    challenger, champion = form(gain, generator)
-    truth = generator.integers(0, len(CLASSES), n)
-    wrong = (truth + 1) % len(CLASSES)
-    return Evidence(
-        date=np.repeat(np.busday_offset("2015-01-01", np.arange(n_days), roll="forward"), SYMBOLS),
-        symbol=np.tile([f"S{i:02d}" for i in range(SYMBOLS)], n_days),
-        regime=regime,
-        truth=truth,
-        candidate=rows_of(truth, challenger, wrong),
-        champion=rows_of(truth, champion, wrong),
-        prior=np.full((n, len(CLASSES)), 1 / len(CLASSES)),
-        classes=CLASSES,
-    )
-
-
-def accuracy_is_higher(evidence: Evidence) -> bool:
-    """Give the verdict of the usual rule."""
-    assert evidence.champion is not None
-    own, other = (
-        (each.argmax(axis=1) == evidence.truth).mean() for each in (evidence.candidate, evidence.champion)
-    )
-    return bool(own > other)
-
-
-def run(metric: Metric, scenario: Scenario, challengers: int, autocorrelation: float, seed: int) -> Outcome:
+def run(
+    metric: Metric,
+    condition: Condition,
+    scenario: Scenario,
+    challengers: int,
+    seed: int,
+    rules: dict[str, object],
+) -> Outcome:
     """Judge the challengers of one scenario."""
-    generator = np.random.default_rng(seed)
-    challenger = Candidate(version="challenger", recipe_hash="new", age_days=0, invariants=None)
-    champion = Candidate(version="champion", recipe_hash="old", age_days=7, invariants=None)
-    policy = policy_named(FORMS[metric])
+    generator, start = np.random.default_rng(seed), time.perf_counter()
+    policy = policy_from_mapping({"base": FORMS[metric], "name": FORMS[metric]} | rules)
     verdicts: Counter[str] = Counter()
-    higher, seconds = 0, 0.0
-    for _ in range(challengers):
-        evidence = simulate(metric, scenario, autocorrelation, generator)
-        higher += accuracy_is_higher(evidence)
-        start = time.perf_counter()
-        verdicts[judge(challenger, champion, evidence, policy, Ledger()).verdict.value] += 1
-        seconds += time.perf_counter() - start
-    promoted, naive = verdicts[Verdict.PROMOTE] / challengers, higher / challengers
+    promoted_by: Counter[str] = Counter()
+    for done in range(0, challengers, BATCH):
+        seen = simulate(metric, scenario, condition, min(BATCH, challengers - done), generator)
+        promoted_by.update({rule: int(each.sum()) for rule, each in peer_verdicts(seen, generator).items()})
+        verdicts.update(
+            judge_days(CHALLENGER, CHAMPION, seen.days_of(at), policy, Ledger()).verdict.value
+            for at in range(len(seen.wins))
+        )
+    peers = {rule: count / challengers for rule, count in promoted_by.items()}
+    promoted = verdicts[Verdict.PROMOTE] / challengers
     return Outcome(
         form=metric.value,
         policy=policy.name,
+        condition=condition.name,
         scenario=scenario.name,
         challengers=challengers,
-        autocorrelation=autocorrelation,
         promoted=promoted,
         promoted_error=standard_error(promoted, challengers),
-        overall_accuracy_higher=naive,
-        overall_accuracy_higher_error=standard_error(naive, challengers),
+        peers=peers,
+        peers_error={rule: standard_error(share, challengers) for rule, share in peers.items()},
         verdicts={name: count / challengers for name, count in sorted(verdicts.items())},
-        seconds_per_verdict=seconds / challengers,
+        seconds=time.perf_counter() - start,
     )
 
 
@@ -206,31 +155,47 @@ def standard_error(share: float, n: int) -> float:
     return math.sqrt(seen * (1 - seen) / n)
 
 
+def line_of(outcome: Outcome) -> str:
+    """Give one line of the table."""
+    peers = " ".join(f"{share:9.3f}" for share in outcome.peers.values())
+    others = " ".join(f"{k} {v:.3f}" for k, v in outcome.verdicts.items() if k != Verdict.PROMOTE)
+    return (
+        f"{outcome.form:9} {outcome.condition:12} {outcome.scenario:17}"
+        f" {outcome.promoted:.3f} ±{outcome.promoted_error:.3f} {peers}  {others}"
+    )
+
+
+def print_simulated(challengers: int, seed: int, rules: dict[str, object]) -> list[dict[str, object]]:
+    """Print the table of all scenarios and give its figures."""
+    print(
+        f"{'form':9} {'condition':12} {'scenario':17} {'gate':12} {'higher':>9} {'mcnemar':>9}"
+        f" {'bootstrap':>9} {'threshold':>9}  other verdicts of the gate"
+    )
+    outcomes = []
+    for form, condition, scenario in cases():
+        outcomes.append(run(form, condition, scenario, challengers, seed, rules))
+        print(line_of(outcomes[-1]), flush=True)
+    print(f"{sum(each.seconds for each in outcomes):.0f} s")
+    return [asdict(each) for each in outcomes]
+
+
 def main() -> None:
-    """Run every scenario in both forms and print the table."""
+    """Print the rates, simulated or of real predictions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--challengers", type=int, default=300, help="a scenario and form")
-    parser.add_argument("--autocorrelation", type=float, default=0.5, help="of the day effects")
+    parser.add_argument("--challengers", type=int, default=2_000, help="a scenario and form")
+    parser.add_argument("--evidence", type=Path, nargs="+", help="parquet files of real predictions")
+    parser.add_argument(
+        "--rules", type=json.loads, default={}, help="fields of the policy to change, as JSON"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    print(f"{'form':9}{'scenario':18}{'gate promotes':>16}{'accuracy higher':>18}  other verdicts")
-    outcomes = []
-    for metric in FORMS:
-        for scenario in SCENARIOS:
-            outcome = run(metric, scenario, options.challengers, options.autocorrelation, options.seed)
-            outcomes.append(outcome)
-            others = " ".join(f"{k} {v:.3f}" for k, v in outcome.verdicts.items() if k != Verdict.PROMOTE)
-            print(
-                f"{outcome.form:9}{outcome.scenario:18}"
-                f"{outcome.promoted:9.3f} ±{outcome.promoted_error:.3f}"
-                f"{outcome.overall_accuracy_higher:11.3f} ±{outcome.overall_accuracy_higher_error:.3f}"
-                f"  {others}",
-                flush=True,
-            )
-    print(f"{1000 * max(each.seconds_per_verdict for each in outcomes):.1f} ms a verdict at most")
+    if options.evidence:
+        figures: object = print_real(options.evidence, options.seed)
+    else:
+        figures = print_simulated(options.challengers, options.seed, options.rules)
     if options.json:
-        options.json.write_text(json.dumps([asdict(each) for each in outcomes], indent=1) + "\n")
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from registry.gate_report import (
     force,
 )
 from registry.policy import GateError
-from registry.safety import RegimeTrial, no_gains, regime_verdict, row_gains, try_regime, untried
+from registry.safety import RegimeDays, RegimeTrial, no_days, regime_days, regime_verdict, try_regime, untried
 from registry.statistics import alpha_spent, weighted_mean
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "Verdict",
     "force",
     "judge",
+    "judge_days",
 ]
 
 
@@ -127,7 +128,29 @@ def judge(
     if fault is not None:
         verdicts = tuple(untried(regime, Status.ERROR, fault, policy) for regime in REGIMES)
         return _report(case, Verdict.ERROR, fault, verdicts, benefit=None, disagreement=None)
-    trials = _trials(case)
+    days = no_days() if evidence is None else regime_days(evidence, policy)
+    return _judged(case, days)
+
+
+def judge_days(
+    candidate: Candidate,
+    champion: Candidate | None,
+    days: Sequence[RegimeDays],
+    policy: Policy,
+    ledger: Ledger,
+) -> GateReport:
+    """Give the verdict that `judge` gives, from the daily gains of the five regimes instead of rows.
+
+    For simulation and for windows of one comparison, where the same rows would be averaged again and again.
+    The report names no evidence and no disagreement: there are no rows to name.
+    """
+    case = _Case(candidate=candidate, champion=champion, evidence=None, policy=policy, ledger=ledger)
+    return _judged(case, days)
+
+
+def _judged(case: _Case, days: Sequence[RegimeDays]) -> GateReport:
+    policy = case.policy
+    trials = tuple(try_regime(each, policy) for each in days)
     verdicts = tuple(regime_verdict(trial, policy) for trial in trials)
     benefit = _benefit(case, trials)
     disagreement = _disagreement(case)
@@ -145,11 +168,6 @@ def _fault(case: _Case) -> str | None:
         lacking = "champion" if case.champion is None else "champion's predictions"
         return f"Not judged: the {lacking} is missing; evidence and champion must be of one comparison."
     return None
-
-
-def _trials(case: _Case) -> tuple[RegimeTrial, ...]:
-    gains = no_gains() if case.evidence is None else row_gains(case.evidence, case.policy)
-    return tuple(try_regime(regime, gains, case.policy) for regime in REGIMES)
 
 
 def _benefit(case: _Case, trials: Sequence[RegimeTrial]) -> Benefit | None:

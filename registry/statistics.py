@@ -106,12 +106,23 @@ def block_test(daily: NDArray[np.float64], blocks: int) -> BlockTest:
     if len(daily) < blocks:
         msg = f"{len(daily)} days cannot be cut into {blocks} blocks"
         raise ValueError(msg)
-    means = np.array([part.mean() for part in np.array_split(daily, blocks)]).round(DECIMALS)
+    means = _block_means(daily, blocks)
+    mean = math.fsum(means) / blocks
+    squares = math.fsum((each - mean) ** 2 for each in means)
     return BlockTest(
-        mean=_rounded(means.mean()),
-        error=_rounded(means.std(ddof=1) / math.sqrt(blocks)),
+        mean=_rounded(mean),
+        error=_rounded(math.sqrt(squares / (blocks - 1) / blocks)),
         degrees=blocks - 1,
     )
+
+
+def _block_means(daily: NDArray[np.float64], blocks: int) -> list[float]:
+    """Give the means of ``blocks`` runs of days; the first runs are a day longer if they cannot be equal."""
+    short, longer = divmod(len(daily), blocks)
+    lengths = np.full(blocks, short)
+    lengths[:longer] += 1
+    starts = np.cumsum(lengths) - lengths
+    return [round(each, DECIMALS) for each in (np.add.reduceat(daily, starts) / lengths).tolist()]
 
 
 def weighted_mean(tests: Sequence[BlockTest], weights: Sequence[float]) -> BlockTest:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from regime.types import REGIMES, Regime
 from registry.evidence import Evidence
-from registry.gate import Candidate, GateReport, Ledger, Status, Verdict, judge
+from registry.gate import Candidate, GateReport, Ledger, Status, Verdict, judge, judge_days
 from registry.policy import PRESETS, Policy
+from registry.safety import regime_days
+from registry.statistics import block_test
 
 NEW = Candidate(version="v2", recipe_hash="new", age_days=0, invariants=None)
 OLD = Candidate(version="v1", recipe_hash="old", age_days=7, invariants=None)
@@ -122,7 +124,8 @@ def test_swapping_the_models_turns_every_gain_around(seen: Evidence, policy: Pol
     assume(tested)
     for a, b in tested:
         assert a.mean == -(b.mean or 0.0)
-        assert (a.lcb, a.ucb) == (-(b.ucb or 0.0), -(b.lcb or 0.0))
+        if policy.level(a.regime) == policy.alpha:
+            assert (a.lcb, a.ucb) == (-(b.ucb or 0.0), -(b.lcb or 0.0))
         assert a.accuracy_mean == -(b.accuracy_mean or 0.0)
 
 
@@ -132,3 +135,30 @@ def test_no_verdict_admits_while_a_regime_fails(seen: Evidence, policy: Policy) 
     report = judge(NEW, OLD, seen, policy, Ledger())
     assert not (report.admits and Status.FAIL in {each.status for each in report.regimes})
     assert report.verdict is not Verdict.PROMOTE or report.of(Regime.CRASH).status is Status.PASS
+
+
+@few
+@given(st.lists(st.floats(-1, 1), min_size=8, max_size=200), st.integers(2, 8))
+def test_blocks_are_runs_of_days_of_nearly_equal_length(daily: list[float], blocks: int) -> None:
+    means = np.array([part.mean() for part in np.array_split(np.array(daily), blocks)])
+    test = block_test(np.array(daily), blocks)
+    assert math.isclose(test.mean, means.mean(), abs_tol=1e-9)
+    assert math.isclose(test.error, means.std(ddof=1) / math.sqrt(blocks), abs_tol=1e-9)
+
+
+@few
+@given(evidences(), policies)
+def test_days_are_judged_as_their_rows(seen: Evidence, policy: Policy) -> None:
+    full = judge(NEW, OLD, seen, policy, Ledger())
+    told = judge_days(NEW, OLD, regime_days(seen, policy), policy, Ledger())
+    assert (told.verdict, told.regimes, told.benefit) == (full.verdict, full.regimes, full.benefit)
+
+
+@few
+@given(evidences(), policies)
+def test_harm_is_never_said_of_a_loss_that_is_within_every_margin(seen: Evidence, policy: Policy) -> None:
+    report = judge(NEW, OLD, replace(seen, prior=None), policy, Ledger())
+    for each in report.regimes:
+        within = each.lcb is not None and each.lcb > -each.margin
+        also = each.accuracy_lcb is not None and each.accuracy_lcb > -each.accuracy_margin
+        assert each.status is not Status.FAIL or not (within and also)

@@ -19,8 +19,10 @@ from registry.gate import (
     Status,
     Verdict,
     judge,
+    judge_days,
 )
 from registry.policy import ACCURACY, DEFAULT, STRICT, GateError, Policy
+from registry.safety import regime_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,6 +187,42 @@ def test_an_unproven_crash_goes_to_shadow_and_is_never_called_worse() -> None:
     report = verdict_on(replace(seen, candidate=rows_of(seen.truth, p_truth)))
     assert (report.verdict, report.of(Regime.CRASH).status) == (Verdict.SHADOW, Status.UNPROVEN)
     assert report.reason == "Better than v1, but not shown to be safe in crash; fresh days decide."
+
+
+def test_a_sure_loss_that_is_surely_within_the_margin_is_tolerated() -> None:
+    crash = verdict_on(evidence(NOWHERE | {Regime.CRASH: -0.009}, day_noise=0.0)).of(Regime.CRASH)
+    assert crash.mean is not None
+    assert crash.ucb is not None
+    assert crash.lcb is not None
+    assert crash.mean < -crash.margin / 2
+    assert crash.ucb < 0
+    assert crash.lcb > -crash.margin
+    assert crash.status is Status.PASS
+
+
+def test_a_regime_that_need_not_pass_is_bounded_from_below_at_its_own_level() -> None:
+    seen = evidence(NOWHERE, day_noise=0.02)
+    one, other = (verdict_on(seen, policy=replace(DEFAULT, alpha_other=level)) for level in (0.1, 0.2))
+    t_tenth, t_fifth = 1.4149239276505, 0.8960296443137
+    crash, normal = other.of(Regime.CRASH), other.of(Regime.NORMAL)
+    assert crash == one.of(Regime.CRASH)
+    assert normal.ucb == one.of(Regime.NORMAL).ucb
+    assert normal.mean is not None
+    assert normal.lcb is not None
+    assert normal.ucb is not None
+    assert (normal.mean - normal.lcb) / (normal.ucb - normal.mean) == pytest.approx(
+        t_fifth / t_tenth, abs=1e-6
+    )
+
+
+def test_the_gains_of_the_days_are_judged_as_the_rows_they_are_the_means_of() -> None:
+    seen = evidence(EVERYWHERE)
+    days = regime_days(seen, DEFAULT)
+    told, full = judge_days(NEW, OLD, days, DEFAULT, Ledger()), verdict_on(seen)
+    assert [len(each.date) for each in days] == [60] * 5
+    assert told.verdict is Verdict.PROMOTE
+    assert (told.regimes, told.benefit, told.reason) == (full.regimes, full.benefit, full.reason)
+    assert (told.evidence_hash, told.disagreement) == (None, None)
 
 
 def test_a_gain_of_more_than_fifteen_points_is_a_suspected_leak() -> None:

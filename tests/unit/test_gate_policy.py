@@ -10,6 +10,7 @@ from registry.policy import (
     ACCURACY,
     DEFAULT,
     STRICT,
+    GateError,
     Metric,
     PolicyInvalidError,
     policy_from_mapping,
@@ -23,8 +24,8 @@ def faults_of(mapping: dict[str, object]) -> tuple[str, ...]:
     return caught.value.faults
 
 
-def test_the_default_margins_are_those_of_the_specification() -> None:
-    assert [DEFAULT.margin(Metric.LOG_LOSS, each) for each in REGIMES] == [0.03, 0.02, 0.02, 0.02, 0.02]
+def test_the_default_margins_are_alike_in_log_loss_and_accuracy() -> None:
+    assert [DEFAULT.margin(Metric.LOG_LOSS, each) for each in REGIMES] == [0.03, 0.05, 0.03, 0.02, 0.02]
     assert [DEFAULT.margin(Metric.ACCURACY, each) for each in REGIMES] == [0.03, 0.05, 0.03, 0.02, 0.02]
     assert [DEFAULT.weights.of(each) for each in REGIMES] == [2.0, 1.5, 1.0, 1.0, 1.0]
 
@@ -57,6 +58,7 @@ def test_the_hash_changes_with_every_single_number() -> None:
         {"metric": "accuracy"},
         {"safety_metrics": ["log_loss"]},
         {"alpha": 0.11},
+        {"alpha_other": 0.11},
         {"blocks": 7},
         {"days_min": 41},
         {"rows_min": 201},
@@ -74,7 +76,7 @@ def test_the_hash_changes_with_every_single_number() -> None:
         {"refresh_days": 91},
         {"probability_min": 0.001},
     ]
-    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 20
+    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 21
 
 
 def test_a_policy_survives_json() -> None:
@@ -137,3 +139,21 @@ def test_a_block_holds_a_week_or_more() -> None:
 def test_a_policy_cannot_be_made_with_a_wrong_number() -> None:
     with pytest.raises(PolicyInvalidError, match=r"alpha = 0\.9"):
         replace(DEFAULT, alpha=0.9)
+
+
+def test_the_levels_are_divided_among_the_looks_and_the_hash_tells() -> None:
+    look = STRICT.shared_among(4)
+    assert (look.alpha, look.alpha_other, look.benefit_alpha) == (0.0125, 0.0125, 0.0125)
+    assert look.name == "strict"
+    assert look.hash != STRICT.hash
+    assert STRICT.shared_among(1) == STRICT
+
+
+def test_levels_cannot_be_divided_among_no_look() -> None:
+    with pytest.raises(GateError, match="looks = 0: give one or more"):
+        STRICT.shared_among(0)
+
+
+def test_a_regime_that_must_pass_has_the_stricter_level() -> None:
+    assert [DEFAULT.level(each) for each in REGIMES] == [0.1, 0.2, 0.2, 0.2, 0.2]
+    assert [STRICT.level(each) for each in REGIMES] == [0.05] * 5
