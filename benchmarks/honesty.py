@@ -234,19 +234,19 @@ def choices(bench: Bench) -> None:
         models=CONTROL_MODELS, quorum=1, weights="none", walk_forward=YEARLY, ablation=False
     )
     variants = {
-        "weights reference": replace(plain, weights="reference"),
-        "weights uniqueness": replace(plain, weights="uniqueness"),
-        "weights inverse_frequency": replace(plain, weights="inverse_frequency"),
-        "weights auto": replace(plain, weights="auto"),
-        "sampling reference": replace(plain, sampling="reference"),
-        "sampling uniform": replace(plain, sampling="uniform"),
-        "five years": replace(plain, window_years=5.0),
-        "five years and 7 % archive": replace(plain, window_years=5.0, archive_share=0.07),
-        "market-wide features": replace(plain, market_features=True),
         "start from nothing": replace(plain, start_from="nothing"),
         "start from nothing, market-wide features": replace(
             plain, start_from="nothing", market_features=True
         ),
+        "market-wide features": replace(plain, market_features=True),
+        "weights reference": replace(plain, weights="reference"),
+        "five years": replace(plain, window_years=5.0),
+        "five years and 7 % archive": replace(plain, window_years=5.0, archive_share=0.07),
+        "sampling reference": replace(plain, sampling="reference"),
+        "weights uniqueness": replace(plain, weights="uniqueness"),
+        "weights auto": replace(plain, weights="auto"),
+        "weights inverse_frequency": replace(plain, weights="inverse_frequency"),
+        "sampling uniform": replace(plain, sampling="uniform"),
     }
     base = bench.train(rows, plain).predictions
     print("## What each choice did, 2009-2019: mean log-loss gained, in e-3 nats, of two models' mean\n")
