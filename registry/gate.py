@@ -25,7 +25,7 @@ from registry.gate_report import (
 )
 from registry.policy import GateError
 from registry.safety import RegimeDays, RegimeTrial, no_days, regime_days, regime_verdict, try_regime, untried
-from registry.statistics import alpha_spent, weighted_mean
+from registry.statistics import alpha_spent, combined_p, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,9 +180,13 @@ def _benefit(case: _Case, trials: Sequence[RegimeTrial]) -> Benefit | None:
     }
     if case.kind() is not Kind.CHANGE or not tests:
         return None
-    overall = weighted_mean(list(tests.values()), [case.policy.weights.of(regime) for regime in tests])
+    weights = [case.policy.weights.of(regime) for regime in tests]
+    mean = weighted_mean([test.mean for test in tests.values()], weights)
+    # A mean that is no gain is no benefit, however many small gains stand against one large loss.
+    overall_p = combined_p(list(tests.values()), weights) if mean > 0 else 1.0
     crash = tests.get(Regime.CRASH)
-    p_values = [test.p_positive() for test in (overall, crash) if test is not None]
+    crash_p = None if crash is None else crash.p_positive()
+    p_values = [each for each in (overall_p, crash_p) if each is not None]
     alpha = alpha_spent(case.policy.benefit_alpha, case.ledger.judged_before + 1)
     threshold = alpha / len(p_values)
     return Benefit(
@@ -191,10 +195,10 @@ def _benefit(case: _Case, trials: Sequence[RegimeTrial]) -> Benefit | None:
         judged_before=case.ledger.judged_before,
         alpha=alpha,
         threshold=threshold,
-        overall_mean=overall.mean,
-        overall_p=overall.p_positive(),
+        overall_mean=mean,
+        overall_p=overall_p,
         crash_mean=None if crash is None else crash.mean,
-        crash_p=None if crash is None else crash.p_positive(),
+        crash_p=crash_p,
     )
 
 

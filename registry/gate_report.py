@@ -125,6 +125,8 @@ class Benefit:
 
     Shown if the smaller of the p-values lies under ``threshold``, that is ``alpha`` over the number of
     tests (Holm 1979, first step); ``alpha`` is what is left for this candidate after ``judged_before``.
+    ``overall_mean`` is the weighted mean of the gains in the tested regimes and ``overall_p`` that of their
+    tests combined, see `registry.statistics.combined_p`; 1 where the mean is no gain.
     """
 
     shown: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_NORMAL: Final = NormalDist()
+P_CERTAIN: Final = 1e-12
 DECIMALS: Final = 12
 """Gains are rounded here: what is smaller is arithmetic, not evidence, and differs between machines."""
 
@@ -125,20 +128,36 @@ def _block_means(daily: NDArray[np.float64], blocks: int) -> list[float]:
     return [round(each, DECIMALS) for each in (np.add.reduceat(daily, starts) / lengths).tolist()]
 
 
-def weighted_mean(tests: Sequence[BlockTest], weights: Sequence[float]) -> BlockTest:
-    """Give the weighted mean of independent gains, with the fewest degrees of freedom among them.
+def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Give the weighted mean of some gains.
 
-    >>> each = BlockTest(mean=0.1, error=0.3, degrees=7)
-    >>> round(weighted_mean([each, each], [1.0, 1.0]).error, 6)
-    0.212132
+    >>> weighted_mean([0.1, 0.4], [2.0, 1.0])
+    0.2
     """
-    shares = [weight / math.fsum(weights) for weight in weights]
-    pairs = list(zip(tests, shares, strict=True))
-    return BlockTest(
-        mean=_rounded(math.fsum(share * test.mean for test, share in pairs)),
-        error=_rounded(math.sqrt(math.fsum((share * test.error) ** 2 for test, share in pairs))),
-        degrees=min(test.degrees for test in tests),
-    )
+    total = math.fsum(value * weight for value, weight in zip(values, weights, strict=True))
+    return _rounded(total / math.fsum(weights))
+
+
+def combined_p(tests: Sequence[BlockTest], weights: Sequence[float]) -> float:
+    """Give the one-sided p-value of independent gains taken together, weighted by importance.
+
+    Their normal scores are averaged (Stouffer et al. 1949; weights after Liptak 1958). A test counts by how
+    sure it is and not by its spread, so that one wild regime cannot drown what the others show. Scores are
+    capped at a p of 1e-12: no single test is certainty. A regime without any difference scores zero.
+
+    >>> each = BlockTest(mean=0.1, error=0.05, degrees=7)
+    >>> round(each.p_positive(), 4), round(combined_p([each, each], [1.0, 1.0]), 4)
+    (0.0428, 0.0075)
+    """
+    total = math.fsum(weight * _score(test) for test, weight in zip(tests, weights, strict=True))
+    return _rounded(_NORMAL.cdf(-total / math.sqrt(math.fsum(weight**2 for weight in weights))))
+
+
+def _score(test: BlockTest) -> float:
+    """Give the normal score of a gain, positive if it is one."""
+    if test.mean == 0:
+        return 0.0
+    return -_NORMAL.inv_cdf(min(max(test.p_positive(), P_CERTAIN), 1 - P_CERTAIN))
 
 
 def alpha_spent(alpha: float, position: int) -> float:

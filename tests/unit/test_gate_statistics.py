@@ -8,6 +8,7 @@ from registry.statistics import (
     BlockTest,
     alpha_spent,
     block_test,
+    combined_p,
     daily_means,
     hits,
     log_losses,
@@ -75,11 +76,28 @@ def test_a_gain_without_spread_is_certain_and_a_loss_is_none() -> None:
 
 
 def test_a_weighted_mean_follows_the_weights() -> None:
-    crash = BlockTest(mean=0.06, error=0.02, degrees=7)
-    normal = BlockTest(mean=0.0, error=0.01, degrees=3)
-    both = weighted_mean([crash, normal], [2.0, 1.0])
-    assert (both.mean, both.degrees) == (0.04, 3)
-    assert both.error == pytest.approx(((0.02 * 2 / 3) ** 2 + (0.01 / 3) ** 2) ** 0.5, abs=1e-12)
+    assert weighted_mean([0.06, 0.0], [2.0, 1.0]) == 0.04
+
+
+def test_combined_tests_agree_with_scipy() -> None:
+    tests = [
+        BlockTest(mean=0.03, error=0.02, degrees=7),
+        BlockTest(mean=0.01, error=0.02, degrees=7),
+        BlockTest(mean=-0.01, error=0.02, degrees=3),
+    ]
+    expected = stats.combine_pvalues([each.p_positive() for each in tests], "stouffer", [2.0, 1.5, 1.0])
+    assert combined_p(tests, [2.0, 1.5, 1.0]) == pytest.approx(expected.pvalue, abs=1e-11)
+
+
+def test_one_wild_regime_does_not_drown_what_the_others_show() -> None:
+    sure, wild = (BlockTest(mean=0.02, error=error, degrees=7) for error in (0.005, 0.5))
+    assert combined_p([wild, sure, sure], [2.0, 1.0, 1.0]) == pytest.approx(0.0106, abs=1e-3)
+
+
+def test_a_regime_without_any_difference_speaks_neither_for_nor_against() -> None:
+    sure, none = BlockTest(mean=0.02, error=0.005, degrees=7), BlockTest(mean=0.0, error=0.0, degrees=7)
+    assert combined_p([none, none], [1.0, 1.0]) == 0.5
+    assert 0.5 > combined_p([sure, none], [1.0, 1.0]) > combined_p([sure], [1.0])
 
 
 def test_the_levels_of_all_candidates_sum_to_alpha() -> None:
