@@ -48,16 +48,16 @@ NEEDED: Final = {
     "golden": "golden.npz",
     "evidence": "evidence.parquet",
     "scorecards": "scorecards.json",
+    "drift_feature_range": "drift/feature_range.npz",
+    "drift_feature_drift": "drift/feature_drift.npz",
+    "drift_regime_mix": "drift/regime_mix.npz",
+    "drift_aggregate_drift": "drift/aggregate_drift.npz",
 }
 """The file of each artifact that every version has beside its members."""
 
 EXTRA: Final = {
     "explanation": "explanation.json",
     "reliability": "reliability.json",
-    "drift_feature_range": "drift/feature_range.npz",
-    "drift_feature_drift": "drift/feature_drift.npz",
-    "drift_regime_mix": "drift/regime_mix.npz",
-    "drift_aggregate_drift": "drift/aggregate_drift.npz",
 }
 """The file of each artifact that a version may have; any other name is refused."""
 
