@@ -34,6 +34,16 @@ FEATURES_SHOWN: Final = 5
 SYMBOLS_SHOWN: Final = 40
 UNKNOWN: Final = "-"
 """What is not known; never a zero."""
+READING: Final = (
+    "Out of sample, in purged walk-forward. acc is the share of rows whose most probable class came true,"
+    " beside that of the majority class; loss is the mean log-loss in nats, beside that of the regime prior;"
+    " skill is 1 - loss / loss of the prior. Intervals are by days, 95 %. A dash means that the evidence is"
+    " too little to say."
+)
+AGAIN: Final = (
+    "With the same bars (data hash), settings, seed and packages a run gives the same bytes; the stored"
+    " golden rows show that a loaded version predicts what it predicted when it was trained."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +142,19 @@ def _purpose(manifest: Manifest) -> Section:
     return Section(
         title="What it is for, and what not",
         blocks=(
-            f"For each symbol and day it gives, from what was known at the close, the probabilities of"
-            f" {', '.join(manifest.classes)}: which barrier of the target {target['name']} is touched first"
-            f" within {target['horizon_days']} sessions ({target['kind']}, up {target['up']}, down"
-            f" {target['down']}), or none.",
+            (
+                f"For each symbol and day it gives, from what was known at the close, the probabilities of"
+                f" {', '.join(manifest.classes)}: which barrier of the target {target['name']} is touched"
+                f" first within {target['horizon_days']} sessions ({target['kind']}, up {target['up']}, down"
+                f" {target['down']}), or none."
+            ),
             Points(
                 items=(
                     "For: ranking and sizing of ideas beside other evidence, and comparing recipes.",
-                    "Not for: orders without a person or a risk limit; other horizons, intraday prices, or"
-                    " markets unlike those it was trained on.",
+                    (
+                        "Not for: orders without a person or a risk limit; other horizons, intraday prices,"
+                        " or markets unlike those it was trained on."
+                    ),
                     "Not for: features of another hash; it refuses them.",
                 )
             ),
@@ -222,10 +236,7 @@ def _evidence(scores: Scorecard) -> Section:
     return Section(
         title="Evidence by regime",
         blocks=(
-            "Out of sample, in purged walk-forward. acc is the share of rows whose most probable class came"
-            " true, beside that of the majority class; loss is the mean log-loss in nats, beside that of the"
-            " regime prior; skill is 1 - loss / loss of the prior. Intervals are by days, 95 %. A dash means"
-            " that the evidence is too little to say.",
+            READING,
             Table(header=header, rows=rows),
         ),
     )
@@ -271,7 +282,7 @@ def _belief(told: Told) -> Section:
     return Section(
         title="Reliability",
         blocks=(
-            "Expected calibration error: by how much stated probabilities and frequencies differ, in % points.",
+            "Expected calibration error: by how much stated probabilities and frequencies differ, in %.",
             Table(header=("regime", "calibration error %"), rows=rows),
         ),
     )
@@ -320,8 +331,10 @@ def _gate(report: Mapping[str, Any] | None) -> Section:
         title="Gate",
         blocks=(
             f"{report['verdict']}: {report['reason']}",
-            f"Against {report['champion'] or 'no champion'}, policy {report['policy']}"
-            f" ({report['policy_hash'][:12]}), {report['evidence_rows']} rows of evidence. Gains are in nats.",
+            (
+                f"Against {report['champion'] or 'no champion'}, policy {report['policy']}"
+                f" ({report['policy_hash'][:12]}), {report['evidence_rows']} rows; gains are in nats."
+            ),
             Table(header=header, rows=rows),
         ),
     )
@@ -345,15 +358,14 @@ def _limits_of(told: Told) -> Iterator[str]:
         yield f"Its final fit saw no row of {', '.join(absent)}."
     yield "The evidence is of one history; spells of a regime are few, and rows of one day move together."
     yield "Costs, taxes, slippage and the effect of one's own orders are not in the target."
-    yield "The final fit saw later days than the models of the evidence did, and is not itself in the evidence."
+    yield "The final fit saw later days than the models that were examined, and was not examined itself."
 
 
 def _again(told: Told) -> Section:
     return Section(
         title="How to reproduce it",
         blocks=(
-            "With the same bars (data hash), settings, seed and packages a run gives the same bytes; the"
-            " stored golden rows show that a loaded version predicts what it predicted when it was trained.",
+            AGAIN,
             Code(
                 text=f"regimed models verify\nregimed models show {told.name} --json\n"
                 f"regimed models export {told.name} --format dir --to FOLDER\nregimed train --now"

@@ -1,4 +1,4 @@
-"""``models export|import``: a version out of the registry as plain files, and in again after an examination."""
+"""``models export|import``: a version as plain files, and in again after an examination."""
 
 from __future__ import annotations
 

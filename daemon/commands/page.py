@@ -61,9 +61,10 @@ _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9.,…+ %-]*|-", re.ASCII)
 
 STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--faint:#5a6470;--line:#d8dde3;--tint:#f4f6f8}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--paper:#15181c;--faint:#9aa5b1;--line:#333a42;--tint:#1d2127}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;
-padding:0 1rem}
+@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--paper:#15181c;--faint:#9aa5b1;--line:#333a42;
+--tint:#1d2127}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;
+margin:2rem auto;padding:0 1rem}
 h1{font-size:1.8rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .5rem;border-bottom:1px solid var(--line)}
 header p{color:var(--faint);margin:.3rem 0}
 .wide{overflow-x:auto;margin:.7rem 0}
