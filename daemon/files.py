@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
+from daemon.errors import UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -27,3 +31,37 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     fsync_folder(path.parent)
+
+
+def write_folder_durably(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files that is there whole or not at all; names may have folders in them.
+
+    Raises
+    ------
+    UsageError
+        If something other than an empty folder is there already, or its parent is no folder.
+    """
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent} is not a folder; make it first")
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    beside.mkdir()
+    try:
+        for name, content in files.items():
+            path = beside / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content)
+        _publish(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _publish(beside: Path, target: Path) -> None:
+    """Give the folder its name; the kernel itself refuses to put it over anything but an empty folder."""
+    fsync_folder(beside)
+    try:
+        beside.rename(target)
+    except OSError as error:
+        if target.is_symlink() or target.exists():
+            raise UsageError(f"{target} is not an empty folder; give the name of a new one") from error
+        raise
+    fsync_folder(target.parent)

@@ -124,9 +124,12 @@ class Registry:
         *,
         key: str,
         at: datetime,
+        actor: str | None = None,
+        reason: str = "trained",
     ) -> ModelVersion:
         """Keep a version: its artifacts first, then its row and its event in one transaction.
 
+        ``actor`` is the run of the manifest unless someone else is named, who says why in ``reason``.
         ``artifacts`` holds one of that name for each fitted member, and may hold more (golden
         predictions, evidence). The same key and manifest again gives the same version and changes nothing,
         so that a registration that was cut short is simply repeated.
@@ -138,7 +141,7 @@ class Registry:
         KeyReusedError
             If the key registered another manifest.
         """
-        deed = Deed(key=key, at=at, actor=f"run {manifest.run_id}", reason="trained")
+        deed = Deed(key=key, at=at, actor=actor or f"run {manifest.run_id}", reason=reason)
         asked = {"manifest_sha256": manifest.sha256()}
         if (event := self._done(EventKind.REGISTERED, key, asked)) is not None:
             return self.version(event.version)

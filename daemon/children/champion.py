@@ -22,14 +22,14 @@ from registry.formats import load_model
 from registry.types import MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
 
     from daemon.children.data import Market
     from regime.types import FeatureTable
     from registry.store import Registry
-    from registry.types import ModelVersion
+    from registry.types import Manifest, ModelVersion
 
 GOLDEN_TOLERANCE = 1e-9
 
@@ -72,41 +72,59 @@ def load_version(
 
     ``trusted`` names the types that the configuration allows beside those of ``registry.trusted``.
     """
-    manifest = version.manifest
+    stored = registry.artifacts(version.name)
+
+    def read(name: str) -> bytes:
+        if name not in stored:
+            raise ArtifactRefusedError(
+                f"{version.name} has no artifact {name!r}: an older regimed trained it;"
+                " train a new version with: regimed train --now"
+            )
+        return registry.get_blob(stored[name].sha256)
+
+    return LoadedVersion(version=version, ensemble=ensemble_of(version.manifest, read, trusted=trusted))
+
+
+def ensemble_of(
+    manifest: Manifest, read: Callable[[str], bytes], *, trusted: Collection[str] = ()
+) -> Ensemble:
+    """Put an ensemble together from a manifest and ``read``, which gives an artifact by its name.
+
+    Raises
+    ------
+    RegistryError
+        If a member is not what the manifest says, or holds types that are not trusted.
+    """
     parts: dict[str, Any] = {}
     for name, member in sorted(manifest.members.items()):
         if member.status is MemberStatus.FITTED:
             assert member.sha256 is not None and member.format is not None  # noqa: S101, PT018 - Member's rule
-            content = registry.get_blob(member.sha256)
-            parts[name] = load_model(member.format, content, sha256=member.sha256, trusted=trusted)
+            parts[name] = load_model(member.format, read(name), sha256=member.sha256, trusted=trusted)
     barrier = parts.pop(BARRIER, None)
+<<<<<<< HEAD
     facts = _facts(registry, version)
+=======
+    facts = json.loads(read(ENSEMBLE))
+>>>>>>> g5
     target: dict[str, Any] = {**manifest.target, "classes": manifest.classes}
     at = {name: place for place, name in enumerate(manifest.feature_names)}
-    ensemble = Ensemble(
+    return Ensemble(
         models={name: assemble(name, each, n_classes=len(manifest.classes)) for name, each in parts.items()},
         columns=np.array([at[name] for name in facts["features"]], dtype=np.intp),
         barrier=None if barrier is None else model_of(barrier, TargetSpec(**target)),
         starts_from_barrier=facts["starts_from_barrier"],
         pool=Pool.from_json(facts["pool"]),
     )
-    return LoadedVersion(version=version, ensemble=ensemble)
-
-
-def _facts(registry: Registry, version: ModelVersion) -> dict[str, Any]:
-    """Give what a version is beside its members."""
-    stored = registry.artifacts(version.name).get(ENSEMBLE)
-    if stored is None:
-        raise ArtifactRefusedError(
-            f"{version.name} does not say how its members become one: an older regimed trained it;"
-            " train a new version with: regimed train --now"
-        )
-    facts: dict[str, Any] = json.loads(registry.get_blob(stored.sha256))
-    return facts
 
 
 def golden_reproduces(registry: Registry, loaded: LoadedVersion) -> bool:
     """Tell whether a loaded version predicts what it predicted when it was trained."""
     stored = registry.artifacts(loaded.version.name)["golden"]
-    inputs, expected = golden_of_bytes(registry.get_blob(stored.sha256))
-    return bool(np.allclose(loaded.ensemble.predict_proba(inputs), expected, rtol=0, atol=GOLDEN_TOLERANCE))
+    return predicts_golden(loaded.ensemble, registry.get_blob(stored.sha256))
+
+
+def predicts_golden(ensemble: Ensemble, golden: bytes) -> bool:
+    """Tell whether an ensemble gives the probabilities that are stored with its golden rows."""
+    inputs, expected = golden_of_bytes(golden)
+    given = ensemble.predict_proba(inputs)
+    return given.shape == expected.shape and bool(np.allclose(given, expected, rtol=0, atol=GOLDEN_TOLERANCE))

@@ -59,6 +59,18 @@ def drift_references(market: Market, rows: TrainingSet, features: FeatureTable) 
     }
 
 
+def check_references(artifacts: Mapping[str, bytes]) -> None:
+    """Refuse artifacts among which a monitor does not find its reference.
+
+    Raises
+    ------
+    StoredUnreadableError
+        If the bytes of one are no reference of its monitor.
+    """
+    for monitor in _monitors():
+        monitor.load_reference(artifacts[PREFIX + monitor.name])
+
+
 def update_drift(
     market: Market,
     references: Mapping[str, bytes],

@@ -364,6 +364,42 @@ COMMANDS: Final = (
         facts=True,
     ),
     Command(
+        words=("models", "card"),
+        text="write what a version is for, made of and worth, with its limits, as Markdown or HTML",
+        target="daemon.commands.card:card",
+        arguments=(
+            arg("version", metavar="VERSION", help="such as v1"),
+            arg("--html", action="store_true", help="one HTML file that loads nothing"),
+            arg("--to", metavar="FILE", help="where to write; default: standard output"),
+        ),
+    ),
+    Command(
+        words=("models", "export"),
+        text="write a version into a new folder, for another registry or another program",
+        target="daemon.commands.exchange:export",
+        arguments=(
+            arg("version", metavar="VERSION", help="such as v1"),
+            arg(
+                "--format",
+                choices=("dir", "mlflow", "onnx"),
+                default="dir",
+                help="plain files, a model folder of MLflow, or the reason why ONNX cannot hold it",
+            ),
+            arg("--to", required=True, metavar="FOLDER", help="a folder that is not there yet, or empty"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("models", "import"),
+        text="examine an exported folder, and register it as a new version without a role",
+        target="daemon.commands.exchange:import_version",
+        arguments=(
+            arg("folder", metavar="FOLDER", help="what `models export` wrote, in the format dir"),
+            arg("--seal", metavar="HEX", help="what the export said; another folder is refused"),
+        ),
+        facts=True,
+    ),
+    Command(
         words=("gate", "judge"),
         text="judge a file of predictions of any two models; exit 0 whatever the verdict, 65 for bad data",
         target="daemon.commands.gate:judge_file",

@@ -50,7 +50,10 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "config-check": (["config", "check"], 0),
     "config-show": (["config", "show"], 0),
 }
-CHANGING = {"train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export"}
+CHANGING = {
+    "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export",
+    "models-export", "models-import",
+}  # fmt: skip
 """Commands that change or write something; a test beside the change validates what they say."""
 
 
