@@ -39,6 +39,15 @@ class VersionUnknownError(RegistryError):
         self.version = version
 
 
+class VersionNeededError(RegistryError):
+    """A version was to be deleted that still holds a role or is evidence."""
+
+    def __init__(self, version: str, because: str) -> None:
+        super().__init__(f"{version} cannot be deleted: it {because}")
+        self.version = version
+        self.because = because
+
+
 class AliasConflictError(RegistryError):
     """An alias is held by another version than the caller decided upon.
 
