@@ -109,3 +109,14 @@ class ArtifactRefusedError(RegistryError):
     def __init__(self, sentence: str, names: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
         self.names = names
+
+
+class GoldenMismatchError(RegistryError):
+    """A version does not predict what it predicted when it was trained."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"{version} does not give the golden predictions that it gave when it was trained; its libraries"
+            " are others than then (`regimed models show` names them), or train a new version"
+        )
+        self.version = version

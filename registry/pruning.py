@@ -57,7 +57,7 @@ class Pruner:
         )
 
     def delete(self, version: str, deed: Deed) -> Event:
-        """Delete a version with its list of artifacts; its events and reports stay, its blobs until ``collect``.
+        """Delete a version; its events and reports stay, and its blobs until ``collect``.
 
         Raises
         ------

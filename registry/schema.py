@@ -1,7 +1,7 @@
 """The tables of the registry, as numbered migrations that only go forward.
 
-Each migration and its number are one transaction; a released one is never edited, a change is a new one. What was written is never changed: triggers refuse it
-even to someone who opens the file by hand.
+Each migration and its number are one transaction; a frozen one is never edited, a change is a new one.
+What was written is never changed: triggers refuse it even to someone who opens the file by hand.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _anew(table: str, columns: str, values: Mapping[str, str]) -> tuple[str, ...
     names = ", ".join(values)
     return (
         f"CREATE TABLE {table}_anew ({columns}) STRICT",
-        f"INSERT INTO {table}_anew ({names}) SELECT {', '.join(values.values())} FROM {table} ORDER BY 1",
+        f"INSERT INTO {table}_anew ({names}) SELECT {', '.join(values.values())} FROM {table} ORDER BY 1",  # noqa: S608 - ours
         f"DROP TABLE {table}",
         f"ALTER TABLE {table}_anew RENAME TO {table}",
         *_append_only(table),
@@ -155,6 +155,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         BEGIN SELECT RAISE(ABORT, 'artifacts go with their version, by `regimed models prune`'); END
         """,
         "DROP TRIGGER versions_with_an_alias_stay",
+        # No query, but a trigger made of constants.
         f"""
         CREATE TRIGGER versions_that_are_needed_stay BEFORE DELETE ON versions
         BEGIN
@@ -168,7 +169,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             SELECT RAISE(ABORT, 'a version is deleted by `regimed models prune`, with its event')
             WHERE NOT EXISTS ({_DELETED} = OLD.number);
         END
-        """,
+        """,  # noqa: S608
     ),
 )
 

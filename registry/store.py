@@ -318,7 +318,8 @@ class Registry:
             event = self._done(EventKind.REPORTED, key, asked)
             if event is None:
                 self._connection.execute(
-                    "INSERT INTO reports (version, key, body, sha256, at, champion) VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO reports (version, key, body, sha256, at, champion)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
                     (
                         number,
                         key,

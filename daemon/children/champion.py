@@ -17,6 +17,7 @@ from regime.models import assemble
 from regime.models.ensemble import ENSEMBLE, Ensemble, Inputs
 from regime.models.pool import Pool
 from regime.types import TargetSpec
+from registry.errors import GoldenMismatchError
 from registry.formats import load_model
 from registry.types import MemberStatus
 
@@ -97,3 +98,15 @@ def golden_reproduces(registry: Registry, loaded: LoadedVersion) -> bool:
     stored = registry.artifacts(loaded.version.name)["golden"]
     inputs, expected = golden_of_bytes(registry.get_blob(stored.sha256))
     return bool(np.allclose(loaded.ensemble.predict_proba(inputs), expected, rtol=0, atol=GOLDEN_TOLERANCE))
+
+
+def require_golden(registry: Registry, loaded: LoadedVersion) -> None:
+    """Refuse a loaded version that does not predict what it predicted when it was trained.
+
+    Raises
+    ------
+    GoldenMismatchError
+        If it predicts anything else.
+    """
+    if not golden_reproduces(registry, loaded):
+        raise GoldenMismatchError(loaded.version.name)

@@ -56,7 +56,7 @@ def test_a_migration_that_fails_leaves_the_registry_as_it_was(
 
 
 def restored(folder: Path, number: int) -> Path:
-    """Give a registry as the regimed of a schema wrote it: two versions, one of them champion, two reports."""
+    """Give a registry as a schema's own regimed wrote it: two versions, one of them champion, two reports."""
     folder.mkdir(exist_ok=True)
     connection = sqlite3.connect(folder / "registry.db")
     connection.executescript((FIXTURES / f"registry_schema_{number}.sql").read_text(encoding="utf-8"))
