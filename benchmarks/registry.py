@@ -3,7 +3,7 @@
 MLflow need not be installed here: give the Python of an environment that has it. Without it the peer's column
 says so. Its store is a SQLite file and a folder of artifacts, through ``MlflowClient``.
 
-    python benchmarks/registry.py --mlflow-python /tmp/mlflow/bin/python --json registry.json
+    python -m benchmarks.registry --mlflow-python /tmp/mlflow/bin/python --json registry.json
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def manifest_of(run: int, artifacts: dict[str, bytes]) -> Manifest:
         run_id=f"r{run}", recipe_hash="recipe", data_hash="data", data_version="1",
         feature_names=tuple(f"feature_{number}" for number in range(179)), feature_hash="features",
         feature_catalogue="1", target={}, classes=("sell", "hold", "buy"), settings={},
-        settings_hash="settings", seed=1, trained_from=date(2004, 1, 2), trained_to=date(2024, 2, 29), trained_rows=5000, packages={},
-        members=members, created_at=NOON,
+        settings_hash="settings", seed=1, trained_from=date(2004, 1, 2), trained_to=date(2024, 2, 29),
+        trained_rows=5000, packages={}, members=members, created_at=NOON,
     )  # fmt: skip
 
 
