@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_json, print_table, reading_registry
 from daemon.commands.times import local_time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from registry.types import Tenure
 
-DAY_DIGITS = len("2024-03-01")
+DAY_DIGITS: Final = len("2024-03-01")
 
 
 def history(options: argparse.Namespace) -> int:

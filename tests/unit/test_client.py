@@ -104,7 +104,7 @@ def test_the_front_door_gives_the_client_when_it_is_asked_for() -> None:
     assert regimed.Client is Client
     assert regimed.client.Client is Client
     with pytest.raises(AttributeError, match="no attribute 'server'"):
-        regimed.server  # type: ignore[attr-defined]  # noqa: B018 - that is the test
+        regimed.server  # noqa: B018 - that is the test
 
 
 def test_without_a_registry_there_is_no_client(tmp_path: Path) -> None:
