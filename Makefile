@@ -46,6 +46,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.features
 	$(BIN)/python -m benchmarks.arrival
 	$(BIN)/python -m benchmarks.training --no-peers
+	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/drift.py
 

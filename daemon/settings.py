@@ -326,6 +326,37 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """What `models prune` keeps beside every version that holds an alias or is evidence."""
+
+    keep_last: int = setting(50, "the last so many versions", low=1, high=100_000)
+    keep_served_days: float = setting(
+        1095.0, "and all that were champion within so many days", low=0, high=36_500
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingSettings:
+    """When `predict` and the Python client abstain."""
+
+    age_max_days: float = setting(
+        365.0,
+        "days between the last day of training and the day predicted; older abstains, 0: never",
+        low=0,
+        high=36_500,
+    )
+    missing_share_max: float = setting(
+        0.25, "a row of which a larger share of the features is not known abstains", low=0, high=1
+    )
+    outside_share_max: float = setting(
+        0.1,
+        "a row of which a larger share lies far outside the range of the training days abstains",
+        low=0,
+        high=1,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSettings:
     """When to retrain."""
 
@@ -383,6 +414,8 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    serving: ServingSettings = field(default_factory=ServingSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     scoring: ScoringSettings = field(default_factory=ScoringSettings)
     feeds: Mapping[str, FeedSettings] = field(

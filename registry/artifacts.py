@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from registry.errors import ArtifactCorruptError, ArtifactMissingError, ArtifactTooLargeError
-from registry.types import StoredArtifact, is_sha256
+from registry.types import MemberStatus, StoredArtifact, is_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from registry.types import Manifest
+
 CHUNK_BYTES: Final = 1 << 20
+INCOMING: Final = "incoming-"
 BLOB_SIZE_MAX_BYTES: Final = 1 << 30
 """A forest of 500 unbounded trees on 10^5 rows takes some 500 MB; more is a mistake."""
 
@@ -47,7 +50,7 @@ class BlobStore:
         OSError
             If the file cannot be read, or the disk is full; nothing is kept.
         """
-        incoming = self.folder / f"incoming-{os.urandom(8).hex()}"
+        incoming = self.folder / f"{INCOMING}{os.urandom(8).hex()}"
         try:
             stored = self._write(incoming, _chunks(content))
             self.passed("blob_written")
@@ -95,6 +98,29 @@ class BlobStore:
         except (ArtifactMissingError, OSError) as error:
             return str(error)
         return None if digest.hexdigest() == stored.sha256 else "has other bytes than its name says"
+
+    def holds(self, stored: StoredArtifact) -> bool:
+        """Tell whether a blob is there with the size it should have; its bytes are not read."""
+        try:
+            found = self._path(stored.sha256).lstat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == stored.size_bytes
+
+    def remove(self, sha256: str) -> None:
+        """Remove a blob that nothing names; one that comes back after a power cut is removed by the next."""
+        self._path(sha256).unlink(missing_ok=True)
+        self.passed("blob_removed")
+
+    def remove_leftovers(self, before_s: float) -> int:
+        """Remove what writers left that were killed before a POSIX time, and give how many bytes it was."""
+        size = 0
+        for path in self.folder.glob(f"{INCOMING}*"):
+            found = path.lstat()
+            if found.st_mtime < before_s:
+                path.unlink(missing_ok=True)
+                size += found.st_size
+        return size
 
     def all(self) -> Iterator[StoredArtifact]:
         """Give every blob in the folder as its name and its present size claim it to be."""
@@ -171,3 +197,39 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def keep_artifacts(
+    blobs: BlobStore, manifest: Manifest, artifacts: Mapping[str, bytes | Path]
+) -> dict[str, StoredArtifact]:
+    """Keep all artifacts of a version, whose fitted members must be those of its manifest.
+
+    Raises
+    ------
+    ArtifactMissingError, ArtifactCorruptError
+        If a fitted member has no artifact, or its bytes are not those of the manifest.
+    """
+    wanted = {
+        name: member.sha256
+        for name, member in manifest.members.items()
+        if member.status is MemberStatus.FITTED
+    }
+    if missing := sorted(wanted.keys() - artifacts.keys()):
+        raise ArtifactMissingError(f"no artifact is given for the fitted members {', '.join(missing)}")
+    stored = {name: blobs.put(content) for name, content in artifacts.items()}
+    for name, sha256 in wanted.items():
+        if stored[name].sha256 != sha256:
+            raise ArtifactCorruptError(
+                f"the artifact of {name} is {stored[name].sha256}, its manifest says {sha256};"
+                " it was changed or swapped after training, train again"
+            )
+    return stored
+
+
+def keep_missing(
+    blobs: BlobStore, artifacts: Mapping[str, bytes | Path], stored: Mapping[str, StoredArtifact]
+) -> None:
+    """Keep again what a prune removed before a row named it; the caller holds the lock that prunes take."""
+    for name, artifact in stored.items():
+        if not blobs.holds(artifact):
+            blobs.put(artifacts[name])

@@ -39,6 +39,15 @@ class VersionUnknownError(RegistryError):
         self.version = version
 
 
+class VersionNeededError(RegistryError):
+    """A version was to be deleted that still holds a role or is evidence."""
+
+    def __init__(self, version: str, because: str) -> None:
+        super().__init__(f"{version} cannot be deleted: it {because}")
+        self.version = version
+        self.because = because
+
+
 class AliasConflictError(RegistryError):
     """An alias is held by another version than the caller decided upon.
 
@@ -100,3 +109,14 @@ class ArtifactRefusedError(RegistryError):
     def __init__(self, sentence: str, names: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
         self.names = names
+
+
+class GoldenMismatchError(RegistryError):
+    """A version does not predict what it predicted when it was trained."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"{version} does not give the golden predictions that it gave when it was trained; its libraries"
+            " are others than then (`regimed models show` names them), or train a new version"
+        )
+        self.version = version

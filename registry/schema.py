@@ -1,7 +1,7 @@
 """The tables of the registry, as numbered migrations that only go forward.
 
-Each migration and its number are one transaction. What was written is never changed: triggers refuse it
-even to someone who opens the file by hand.
+Each migration and its number are one transaction; a frozen one is never edited, a change is a new one.
+What was written is never changed: triggers refuse it even to someone who opens the file by hand.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from registry.errors import (
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
 APPLICATION_ID: Final = 0x52474D52
 """Stands in the file's header and tells a registry from any other database ("RGMR")."""
@@ -29,6 +30,24 @@ def _append_only(table: str, deeds: tuple[str, ...] = ("UPDATE", "DELETE")) -> t
         for deed in deeds
     )
 
+
+def _anew(table: str, columns: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Make a table anew, each column from a value of the old one."""
+    names = ", ".join(values)
+    return (
+        f"CREATE TABLE {table}_anew ({columns}) STRICT",
+        f"INSERT INTO {table}_anew ({names}) SELECT {', '.join(values.values())} FROM {table} ORDER BY 1",  # noqa: S608 - ours
+        f"DROP TABLE {table}",
+        f"ALTER TABLE {table}_anew RENAME TO {table}",
+        *_append_only(table),
+    )
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_DELETED: Final = "SELECT 1 FROM events WHERE kind = 'deleted' AND version"
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -92,6 +111,65 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         *_append_only("reports"),
         *_append_only("events"),
         "CREATE INDEX reports_by_version ON reports (version, number)",
+    ),
+    # Versions can be deleted; what happened to them and what was said of them stays. A report says by itself
+    # which version it was judged against, because triggers may not read JSON.
+    (
+        *_anew(
+            "reports",
+            """
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            version INTEGER NOT NULL,
+            key TEXT NOT NULL UNIQUE,
+            body TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            at TEXT NOT NULL,
+            champion TEXT
+            """,
+            _same("number", "version", "key", "body", "sha256", "at")
+            | {"champion": "json_extract(body, '$.champion')"},
+        ),
+        "CREATE INDEX reports_by_version ON reports (version, number)",
+        *_anew(
+            "events",
+            """
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            actor TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            key TEXT NOT NULL,
+            body TEXT NOT NULL,
+            previous_hash TEXT NOT NULL,
+            hash TEXT NOT NULL UNIQUE,
+            UNIQUE (kind, key)
+            """,
+            _same(
+                "sequence", "at", "kind", "version", "actor", "reason", "key", "body", "previous_hash", "hash"
+            ),
+        ),
+        f"""
+        CREATE TRIGGER artifacts_go_with_their_version BEFORE DELETE ON artifacts
+        WHEN NOT EXISTS ({_DELETED} = OLD.version)
+        BEGIN SELECT RAISE(ABORT, 'artifacts go with their version, by `regimed models prune`'); END
+        """,
+        "DROP TRIGGER versions_with_an_alias_stay",
+        # No query, but a trigger made of constants.
+        f"""
+        CREATE TRIGGER versions_that_are_needed_stay BEFORE DELETE ON versions
+        BEGIN
+            SELECT RAISE(ABORT, 'a version that holds an alias cannot be deleted')
+            WHERE EXISTS (SELECT 1 FROM aliases WHERE version = OLD.number);
+            SELECT RAISE(ABORT, 'a version that a report was judged against cannot be deleted')
+            WHERE EXISTS (
+                SELECT 1 FROM reports JOIN versions ON versions.number = reports.version
+                WHERE reports.version <> OLD.number AND reports.champion = 'v' || OLD.number
+            );
+            SELECT RAISE(ABORT, 'a version is deleted by `regimed models prune`, with its event')
+            WHERE NOT EXISTS ({_DELETED} = OLD.number);
+        END
+        """,  # noqa: S608
     ),
 )
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 from registry.aliases import lending, promotion, reversal
-from registry.artifacts import BLOB_SIZE_MAX_BYTES, BlobStore, sync_folder
+from registry.artifacts import BLOB_SIZE_MAX_BYTES, BlobStore, keep_artifacts, keep_missing, sync_folder
 from registry.database import connect, connect_read_only, transaction
-from registry.errors import ArtifactCorruptError, ArtifactMissingError, KeyReusedError, VersionUnknownError
+from registry.errors import KeyReusedError, VersionUnknownError
 from registry.history import append_event, find_event, read_events, tenure_at, tenures_of
+from registry.pruning import Pruner
 from registry.rows import (
     SELECT_VERSION,
     give_alias,
@@ -27,7 +28,6 @@ from registry.types import (
     Alias,
     Deed,
     EventKind,
-    MemberStatus,
     StoredArtifact,
     canonical_json,
     require_utc,
@@ -146,11 +146,12 @@ class Registry:
         if (event := self._done(EventKind.REGISTERED, key, asked)) is not None:
             return self.version(event.version)
         score = canonical_json(scorecard)
-        stored = self._store(manifest, artifacts)
+        stored = keep_artifacts(self._blobs, manifest, artifacts)
         self._blobs.passed("blobs_stored")
         with transaction(self._connection):
             event = self._done(EventKind.REGISTERED, key, asked)
             if event is None:
+                keep_missing(self._blobs, artifacts, stored)
                 event = insert_version(self._connection, manifest, stored, score, deed)
             self._blobs.passed("rows_written")
         self._blobs.passed("rows_committed")
@@ -292,7 +293,7 @@ class Registry:
         )
 
     def put_blob(self, content: bytes | Path) -> StoredArtifact:
-        """Keep bytes that belong to no version yet; see ``BlobStore.put``."""
+        """Keep bytes that belong to no version yet, until the next prune; see ``BlobStore.put``."""
         return self._blobs.put(content)
 
     def get_blob(self, sha256: str, *, size_max_bytes: int = BLOB_SIZE_MAX_BYTES) -> bytes:
@@ -312,7 +313,7 @@ class Registry:
             If there is no such version.
         """
         deed = Deed(key=key, at=at, actor=actor, reason="judged")
-        object_of(report)
+        champion = object_of(report).get("champion")
         digest = sha256_of(report)
         number = number_of(self.version(version).name)
         asked = {"version": version, "report_sha256": digest}
@@ -320,8 +321,16 @@ class Registry:
             event = self._done(EventKind.REPORTED, key, asked)
             if event is None:
                 self._connection.execute(
-                    "INSERT INTO reports (version, key, body, sha256, at) VALUES (?, ?, ?, ?, ?)",
-                    (number, key, report, digest, text_of_time(at)),
+                    "INSERT INTO reports (version, key, body, sha256, at, champion)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        number,
+                        key,
+                        report,
+                        digest,
+                        text_of_time(at),
+                        None if champion is None else str(champion),
+                    ),
                 )
                 event = append_event(self._connection, EventKind.REPORTED, version, deed, {"asked": asked})
         return event
@@ -339,6 +348,14 @@ class Registry:
         )
         return tuple(body for (body,) in rows)
 
+    def latest_reports(self) -> tuple[dict[str, object], ...]:
+        """Give the latest report on every version that was judged, also of those that were deleted since."""
+        rows = self._connection.execute(
+            "SELECT body FROM reports WHERE number IN (SELECT max(number) FROM reports GROUP BY version)"
+            " ORDER BY version"
+        )
+        return tuple(object_of(body) for (body,) in rows)
+
     def events(self, *, after: int = 0) -> tuple[Event, ...]:
         """Give what happened, oldest first, from the event with the sequence number ``after`` + 1 on."""
         return tuple(read_events(self._connection, after=after))
@@ -351,6 +368,10 @@ class Registry:
         """Give which version was champion at a UTC time and why, ``None`` if none was."""
         require_utc(at)
         return tenure_at(self.tenures(), at)
+
+    def pruner(self) -> Pruner:
+        """Give what deletes versions, of this registry."""
+        return Pruner(connection=self._connection, blobs=self._blobs)
 
     def verify(self) -> list[Finding]:
         """Give all that is wrong with blobs, chain, manifests, reports and aliases; best is nothing."""
@@ -380,20 +401,3 @@ class Registry:
             assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
             body = {"asked": asked, "moves": {alias.value: holder for alias, holder in moves.items()}}
             return append_event(self._connection, kind, subject, deed, body)
-
-    def _store(self, manifest: Manifest, artifacts: Mapping[str, bytes | Path]) -> dict[str, StoredArtifact]:
-        wanted = {
-            name: member.sha256
-            for name, member in manifest.members.items()
-            if member.status is MemberStatus.FITTED
-        }
-        if missing := sorted(wanted.keys() - artifacts.keys()):
-            raise ArtifactMissingError(f"no artifact is given for the fitted members {', '.join(missing)}")
-        stored = {name: self._blobs.put(content) for name, content in artifacts.items()}
-        for name, sha256 in wanted.items():
-            if stored[name].sha256 != sha256:
-                raise ArtifactCorruptError(
-                    f"the artifact of {name} is {stored[name].sha256}, its manifest says {sha256};"
-                    " it was changed or swapped after training, train again"
-                )
-        return stored

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     ROLLED_BACK = "rolled_back"
     ALIAS_SET = "alias_set"
     ALIAS_CLEARED = "alias_cleared"
+    DELETED = "deleted"
 
 
 class MemberStatus(StrEnum):

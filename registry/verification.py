@@ -69,6 +69,7 @@ def _chain_findings(connection: sqlite3.Connection, events: Sequence[Event]) -> 
 
 def _version_findings(connection: sqlite3.Connection, events: Sequence[Event]) -> Iterator[Finding]:
     registered = {event.version: event for event in events if event.kind is EventKind.REGISTERED}
+    deleted = {event.version for event in events if event.kind is EventKind.DELETED}
     rows = connection.execute("SELECT number, manifest, manifest_sha256, scorecard FROM versions")
     for number, manifest, manifest_sha256, scorecard in rows.fetchall():
         name = f"v{number}"
@@ -76,12 +77,14 @@ def _version_findings(connection: sqlite3.Connection, events: Sequence[Event]) -
         if event is None:
             yield Finding(subject=name, problem="has no event that registered it")
             continue
+        if name in deleted:
+            yield Finding(subject=name, problem="was deleted and is there")
         if {sha256_of(manifest), manifest_sha256} != {_asked(event, "manifest_sha256")}:
             yield Finding(subject=name, problem="its manifest was changed after it was registered")
         if sha256_of(scorecard) != event.body["scorecard_sha256"]:
             yield Finding(subject=name, problem="its scorecard was changed after it was registered")
         yield from _artifact_findings(connection, number, manifest, event)
-    for name in registered:
+    for name in registered.keys() - deleted:
         yield Finding(subject=name, problem="was registered and is not there")
 
 

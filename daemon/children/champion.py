@@ -17,7 +17,7 @@ from regime.models import assemble
 from regime.models.ensemble import ENSEMBLE, Ensemble, Inputs
 from regime.models.pool import Pool
 from regime.types import TargetSpec
-from registry.errors import ArtifactRefusedError
+from registry.errors import ArtifactRefusedError, GoldenMismatchError
 from registry.formats import load_model
 from registry.types import MemberStatus
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from registry.types import Manifest, ModelVersion
 
 GOLDEN_TOLERANCE = 1e-9
+SERVING_TOLERANCE = 1e-6
+"""Answers have six decimals: a difference below is none, such as another build of a library may bring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +103,7 @@ def ensemble_of(
             assert member.sha256 is not None and member.format is not None  # noqa: S101, PT018 - Member's rule
             parts[name] = load_model(member.format, read(name), sha256=member.sha256, trusted=trusted)
     barrier = parts.pop(BARRIER, None)
-<<<<<<< HEAD
-    facts = _facts(registry, version)
-=======
     facts = json.loads(read(ENSEMBLE))
->>>>>>> g5
     target: dict[str, Any] = {**manifest.target, "classes": manifest.classes}
     at = {name: place for place, name in enumerate(manifest.feature_names)}
     return Ensemble(
@@ -117,14 +115,28 @@ def ensemble_of(
     )
 
 
-def golden_reproduces(registry: Registry, loaded: LoadedVersion) -> bool:
+def golden_reproduces(
+    registry: Registry, loaded: LoadedVersion, *, tolerance: float = GOLDEN_TOLERANCE
+) -> bool:
     """Tell whether a loaded version predicts what it predicted when it was trained."""
     stored = registry.artifacts(loaded.version.name)["golden"]
-    return predicts_golden(loaded.ensemble, registry.get_blob(stored.sha256))
+    return predicts_golden(loaded.ensemble, registry.get_blob(stored.sha256), tolerance=tolerance)
 
 
-def predicts_golden(ensemble: Ensemble, golden: bytes) -> bool:
+def predicts_golden(ensemble: Ensemble, golden: bytes, *, tolerance: float = GOLDEN_TOLERANCE) -> bool:
     """Tell whether an ensemble gives the probabilities that are stored with its golden rows."""
     inputs, expected = golden_of_bytes(golden)
     given = ensemble.predict_proba(inputs)
-    return given.shape == expected.shape and bool(np.allclose(given, expected, rtol=0, atol=GOLDEN_TOLERANCE))
+    return given.shape == expected.shape and bool(np.allclose(given, expected, rtol=0, atol=tolerance))
+
+
+def require_golden(registry: Registry, loaded: LoadedVersion) -> None:
+    """Refuse a loaded version that does not predict what it predicted when it was trained.
+
+    Raises
+    ------
+    GoldenMismatchError
+        If it predicts anything else.
+    """
+    if not golden_reproduces(registry, loaded, tolerance=SERVING_TOLERANCE):
+        raise GoldenMismatchError(loaded.version.name)

@@ -100,6 +100,17 @@ def first_market(root: str, data_version: int, settings: Settings) -> Market:
     with closing(open_read_only(layout.journal)) as connection:
         store = ParquetBarStore(layout.bars, layout.panel)
         bars = bars_of(Ledger(connection).bars, store, data_version)
+    return market_of_bars(bars, settings)
+
+
+def market_of_bars(bars: Bars, settings: Settings) -> Market:
+    """Give the first market of the configuration, of bars of its symbols, its index and its fear index.
+
+    Raises
+    ------
+    HistoryTooShortError
+        If there are no bars of its index.
+    """
     name, market = first_of(settings.markets)
     if market.index not in bars.symbols():
         raise HistoryTooShortError(

@@ -159,13 +159,10 @@ def _ledger(registry: Registry, champion: ModelVersion | None) -> Ledger:
     """Count the changes that were already judged against the same champion."""
     if champion is None:
         return Ledger()
-    reports = [registry.report(version.name) for version in registry.versions()]
     return Ledger(
         judged_before=sum(
-            report is not None
-            and report.get("champion") == champion.name
-            and report.get("kind") == Kind.CHANGE.value
-            for report in reports
+            report.get("champion") == champion.name and report.get("kind") == Kind.CHANGE.value
+            for report in registry.latest_reports()
         )
     )
 

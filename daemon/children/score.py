@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from daemon.adapters.ledger import Ledger
-from daemon.children.champion import LoadedVersion, load_version
+from daemon.children.champion import LoadedVersion, load_version, require_golden
 from daemon.children.data import Market, first_market, settings_of
 from daemon.children.references import PREFIX, update_drift
 from daemon.children.speech import main_of
@@ -40,6 +40,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     with Registry.open_read_only(layout.registry) as registry:
         version = registry.version(job["champion"])
         champion = load_version(registry, version, trusted=settings.training.trusted_types)
+        require_golden(registry, champion)
         references = {
             name: registry.get_blob(stored.sha256)
             for name, stored in registry.artifacts(version.name).items()

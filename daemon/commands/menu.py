@@ -364,6 +364,22 @@ COMMANDS: Final = (
         facts=True,
     ),
     Command(
+        words=("models", "history"),
+        text="say which version served when and why, or who served at a date",
+        target="daemon.commands.model_history:history",
+        arguments=(
+            arg("--at", metavar="DATE", help="a day, or a time such as 2024-03-01T14:30; UTC if no zone"),
+        ),
+        facts=True,
+    ),
+    Command(
+        words=("models", "prune"),
+        text="delete versions that nothing needs, by the policy of [registry] in config.toml",
+        target="daemon.commands.model_prune:prune",
+        arguments=(DRY_RUN,),
+        facts=True,
+    ),
+    Command(
         words=("models", "card"),
         text="write what a version is for, made of and worth, with its limits, as Markdown or HTML",
         target="daemon.commands.card:card",
@@ -444,7 +460,7 @@ COMMANDS: Final = (
     ),
     Command(
         words=("predict",),
-        text="the champion's class probabilities for a day",
+        text="the champion's class probabilities for a day, or why it abstains",
         target="daemon.commands.predict:predict",
         arguments=(arg("--date", metavar="DATE", help="default: the last day"),),
         facts=True,

@@ -17,6 +17,7 @@ from daemon.commands.model_findings import (
     reliability_facts,
     reliability_of,
 )
+from daemon.commands.servable import previous_of, require_servable
 from daemon.commands.times import local_time, now
 from daemon.commands.writing import writing
 from daemon.errors import UsageError
@@ -183,6 +184,7 @@ def promote(options: argparse.Namespace) -> int:
     """Make a version champion by hand; its report says that it was forced, by whom and why."""
     layout, at, actor = layout_of(options), now(), getpass.getuser()
     key = f"by hand:{at.isoformat()}"
+    require_servable(layout, options.version)
     with writing(layout) as journal, Registry.open(layout.registry) as registry:
         version, champion = registry.version(options.version), registry.champion()
         previous = champion.name if champion else None
@@ -205,6 +207,7 @@ def promote(options: argparse.Namespace) -> int:
 def rollback(options: argparse.Namespace) -> int:
     """Make the previous champion champion again."""
     layout, at = layout_of(options), now()
+    require_servable(layout, previous_of(layout))
     with writing(layout) as journal, Registry.open(layout.registry) as registry:
         champion = registry.champion()
         if champion is None:

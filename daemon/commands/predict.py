@@ -1,12 +1,12 @@
-"""``predict``: the champion's class probabilities for a day."""
+"""``predict``: the champion's class probabilities for a day, or why it abstains."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from daemon.children.champion import load_version
 from daemon.children.data import first_market
-from daemon.children.score import predict_day
+from daemon.children.serving import answer_day, load_serving
 from daemon.commands.context import print_json, print_table, reading, reading_registry, settings_of
 from daemon.commands.days import day_of
 from daemon.errors import UsageError
@@ -14,10 +14,13 @@ from daemon.layout import layout_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     import numpy as np
 
     from daemon.children.data import Market
+    from daemon.children.serving import Prediction
+    from registry.types import ModelVersion
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -35,19 +38,26 @@ def predict(options: argparse.Namespace) -> int:
         champion = registry.champion()
         if champion is None:
             raise UsageError("there is no champion yet; train one with: regimed train --now")
-        loaded = load_version(registry, champion, trusted=settings.training.trusted_types)
+        serving = load_serving(registry, champion, trusted=settings.training.trusted_types)
     days = int((market.index.date >= day).sum())
-    predictions = predict_day(loaded, market, market.features(last_days=days), day)
+    features = market.features(last_days=days)
+    predictions = answer_day(serving, market, features, day, settings.serving)
     if options.json:
-        print_json({"date": str(day), "champion": champion.name, "predictions": predictions})
-        return 0
-    classes = champion.manifest.classes
-    print(f"{day}, champion {champion.name}, regime {predictions[0]['regime'] if predictions else '-'}")
-    print_table(
-        ("symbol", *classes),
-        [(row["symbol"], *(row["probabilities"][name] for name in classes)) for row in predictions],
-    )
+        told = [{**asdict(each), "day": str(day)} for each in predictions]
+        print_json({"date": str(day), "champion": champion.name, "predictions": told})
+    else:
+        _print(predictions, day, champion)
     return 0
+
+
+def _print(predictions: Sequence[Prediction], day: np.datetime64, champion: ModelVersion) -> None:
+    classes = champion.manifest.classes
+    print(f"{day}, champion {champion.name}, regime {predictions[0].regime if predictions else '-'}")
+    rows = [
+        (row.symbol, *((row.probabilities or {}).get(name) for name in classes), row.abstained or "")
+        for row in predictions
+    ]
+    print_table(("symbol", *classes, "abstained"), rows)
 
 
 def _known_day(asked: np.datetime64 | None, market: Market) -> np.datetime64:

@@ -43,6 +43,8 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "models-list": (["models", "list"], 0),
     "models-show": (["models", "show", "v1"], 0),
     "models-live": (["models", "live"], 0),
+    "models-history": (["models", "history"], 0),
+    "models-prune": (["models", "prune", "--dry-run"], 0),
     "models-verify": (["models", "verify"], 0),
     "gate-explain": (["gate", "explain", "v1"], 0),
     "predict": (["predict"], 0),
@@ -86,6 +88,7 @@ def test_what_a_command_says_is_what_its_schema_promises(name: str, trained: Ins
         (["models", "live", "v9"], "there is no version 'v9'"),
         (["gate", "explain", "v9"], "there is no version 'v9'"),
         (["models", "show", "champion"], "there is no version 'champion'"),
+        (["models", "history", "--at", "yesterday"], "'yesterday' is no date; write it as 2024-03-01"),
         (["runs", "show", "r9"], "there is no run 'r9'; see: regimed runs list"),
         (["labels", "--market", "smi"], "there is no market 'smi'; did you mean sim?"),
         (

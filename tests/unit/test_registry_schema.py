@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,8 @@ from registry import schema
 from registry.errors import RegistryTooOldError, RegistryUnreadableError
 from registry.store import Registry
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+SCHEMAS = range(1, len(schema.MIGRATIONS) + 1)
 LATER = ("CREATE TABLE later (day TEXT) STRICT", "CREATE INDEX later_by_day ON later (day)")
 BROKEN = ("CREATE TABLE later (day TEXT) STRICT", "CREATE TABLE later (day TEXT) STRICT")
 
@@ -54,3 +53,52 @@ def test_a_migration_that_fails_leaves_the_registry_as_it_was(
             Registry.open(tmp_path)
     assert state_of(tmp_path) == before
     Registry.open(tmp_path).close()
+
+
+def restored(folder: Path, number: int) -> Path:
+    """Give a registry as a schema's own regimed wrote it: two versions, one of them champion, two reports."""
+    folder.mkdir(exist_ok=True)
+    connection = sqlite3.connect(folder / "registry.db")
+    connection.executescript((FIXTURES / f"registry_schema_{number}.sql").read_text(encoding="utf-8"))
+    connection.close()
+    return folder
+
+
+def tables_of(folder: Path) -> dict[str, str]:
+    connection = sqlite3.connect(folder / "registry.db")
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: " ".join(sql.replace('"', "").split()) for name, sql in rows}
+
+
+@pytest.mark.parametrize("number", SCHEMAS)
+def test_a_registry_of_every_schema_is_migrated_without_loss(tmp_path: Path, number: int) -> None:
+    with Registry.open(restored(tmp_path / "old", number)) as registry:
+        registry.put_blob(b"the trees of a forest")
+        assert registry.verify() == []
+        assert [version.name for version in registry.versions()] == ["v1", "v2"]
+        assert registry.report("v2") == {"verdict": "REJECT", "champion": "v1"}
+        assert [event.kind.value for event in registry.events()] == [
+            "registered", "registered", "reported", "promoted", "reported",
+        ]  # fmt: skip
+        assert {alias.value: name for alias, name in registry.aliases().items()} == {"champion": "v1"}
+    Registry.open(tmp_path / "new").close()
+    assert tables_of(tmp_path / "old") == tables_of(tmp_path / "new")
+
+
+@pytest.mark.parametrize("number", SCHEMAS)
+def test_a_migration_is_what_it_was_when_its_schema_was_frozen(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:number])
+    Registry.open(tmp_path / "new").close()
+    assert tables_of(tmp_path / "new") == tables_of(restored(tmp_path / "frozen", number))
+
+
+def test_a_migrated_chain_goes_on_where_it_ended(tmp_path: Path) -> None:
+    with Registry.open(restored(tmp_path, 1)) as registry:
+        registry.put_blob(b"the trees of a forest")
+        last = registry.events()[-1]
+        event = registry.store_report("v2", "{}", actor="gate", at=last.at, key="again")
+        assert (event.sequence, event.previous_hash) == (6, last.hash)
+        assert registry.verify() == []
