@@ -13,6 +13,7 @@ from registry.aliases import lending, promotion, reversal
 from registry.artifacts import BLOB_SIZE_MAX_BYTES, BlobStore, sync_folder
 from registry.database import connect, connect_read_only, transaction
 from registry.errors import ArtifactCorruptError, ArtifactMissingError, KeyReusedError, VersionUnknownError
+from registry.freezing import FREEZES, freeze, frozen_by
 from registry.history import append_event, find_event, read_events, tenure_at, tenures_of
 from registry.rows import (
     SELECT_VERSION,
@@ -224,8 +225,19 @@ class Registry:
             lambda holders: promotion(holders, version, expected_champion),
         )
 
-    def rollback(self, *, expected_champion: str, reason: str, actor: str, at: datetime, key: str) -> Event:
+    def rollback(
+        self,
+        *,
+        expected_champion: str,
+        reason: str,
+        actor: str,
+        at: datetime,
+        key: str,
+        freezes: bool = False,
+    ) -> Event:
         """Make champion and previous change places, in one transaction with the event.
+
+        With ``freezes`` the same event freezes automatic promotion.
 
         Raises
         ------
@@ -236,8 +248,26 @@ class Registry:
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
         return self._move(
-            EventKind.ROLLED_BACK, deed, {}, lambda holders: reversal(holders, expected_champion)
+            EventKind.ROLLED_BACK,
+            deed,
+            {},
+            lambda holders: reversal(holders, expected_champion),
+            facts={FREEZES: True} if freezes else {},
         )
+
+    def freeze(self, *, reason: str, actor: str, at: datetime, key: str) -> Event:
+        """Stop automatic promotion until ``unfreeze``; see ``registry.freezing``."""
+        deed = Deed(key=key, at=at, actor=actor, reason=reason)
+        return freeze(self._connection, EventKind.FROZEN, deed)
+
+    def unfreeze(self, *, reason: str, actor: str, at: datetime, key: str) -> Event:
+        """Let the gate promote by itself again; see ``registry.freezing``."""
+        deed = Deed(key=key, at=at, actor=actor, reason=reason)
+        return freeze(self._connection, EventKind.UNFROZEN, deed)
+
+    def frozen(self) -> Event | None:
+        """Give the event that froze automatic promotion, ``None`` if it is not frozen."""
+        return frozen_by(read_events(self._connection))
 
     def set_alias(
         self,
@@ -366,6 +396,8 @@ class Registry:
         deed: Deed,
         asked: Mapping[str, str],
         decide: Callable[[Mapping[Alias, str]], Mapping[Alias, str | None]],
+        *,
+        facts: Mapping[str, object] | None = None,
     ) -> Event:
         with transaction(self._connection):
             if (done := self._done(kind, deed.key, asked)) is not None:
@@ -376,6 +408,7 @@ class Registry:
             subject = asked.get("version") or moves[Alias.CHAMPION]
             assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
             body = {"asked": asked, "moves": {alias.value: holder for alias, holder in moves.items()}}
+            body |= facts or {}
             return append_event(self._connection, kind, subject, deed, body)
 
     def _store(self, manifest: Manifest, artifacts: Mapping[str, bytes | Path]) -> dict[str, StoredArtifact]:

@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     ROLLED_BACK = "rolled_back"
     ALIAS_SET = "alias_set"
     ALIAS_CLEARED = "alias_cleared"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
 
 
 class MemberStatus(StrEnum):
