@@ -51,7 +51,8 @@ HOPELESS: Final = frozenset({"REJECT", "ERROR"})
 def predict_beside(message: PredictionDue, tools: Tools) -> Outcome | ChildJob:
     """Predict beside the champion, unless a newer data version came or the version has lost its role."""
     is_newest = message.data_version == tools.ledger.data_version()
-    if not is_newest or message.version not in rivals(tools.registry.events()):
+    beside = rivals(tools.registry.events(), tools.ledger.trials.ended())
+    if not is_newest or message.version not in beside or not _sees_the_same(message.version, tools):
         return Outcome()
     return ChildJob(
         module="daemon.children.predict",
@@ -100,9 +101,16 @@ def trial_counted(trial: Trial, days: int, tools: Tools) -> TrialCounted:
     )
 
 
+def _sees_the_same(version: str, tools: Tools) -> bool:
+    """Tell whether a version takes the features that there are, as the champion does."""
+    champion = tools.registry.champion()
+    own = tools.registry.version(version).manifest.feature_hash
+    return champion is not None and champion.manifest.feature_hash == own
+
+
 def _open_trials(tools: Tools) -> tuple[Trial, ...]:
     """Give the trials that are not over and can be judged at all."""
-    ended = {trial.id for trial in tools.ledger.trials.all() if trial.outcome is not None}
+    ended = tools.ledger.trials.ended()
     return tuple(
         trial
         for trial in trials_of(tools.registry.events())

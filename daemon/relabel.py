@@ -99,7 +99,7 @@ def scoring_due(data_version: int, tools: Tools) -> tuple[ScoringDue | Predictio
     champion = tools.registry.champion()
     if champion is None or not tools.settings.scoring.enabled:
         return ()
-    beside = rivals(tools.registry.events())
+    beside = rivals(tools.registry.events(), tools.ledger.trials.ended())
     return (
         ScoringDue(data_version=data_version, champion=champion.name),
         *(PredictionDue(data_version=data_version, version=version) for version in beside),

@@ -13,7 +13,7 @@ from registry.history import aliases_after, moves_of
 from registry.types import Alias, EventKind, text_of_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from daemon.settings import GateSettings
     from registry.store import Registry
@@ -91,10 +91,18 @@ def comparable(trial: Trial, registry: Registry) -> bool:
     return (own.target, own.classes, own.feature_hash) == (other.target, other.classes, other.feature_hash)
 
 
-def rivals(events: Sequence[Event]) -> tuple[str, ...]:
-    """Give the versions that predict beside the champion: those on trial, and the challenger."""
+def rivals(events: Sequence[Event], ended: Collection[str] = ()) -> tuple[str, ...]:
+    """Give the versions that predict beside the champion: shadow, challenger, and who is on probation.
+
+    ``ended`` are the ids of trials that are over. A probation ends with its trial; shadow and challenger
+    predict as long as they hold the alias.
+    """
     holders = aliases_after(events)
-    tried = [trial.version for trial in trials_of(events)]
+    tried = [
+        trial.version
+        for trial in trials_of(events)
+        if trial.kind is TrialKind.SHADOW or trial.id not in ended
+    ]
     challenger = holders.get(Alias.CHALLENGER)
     named = [*tried, *([] if challenger is None else [challenger])]
     return tuple(dict.fromkeys(named))

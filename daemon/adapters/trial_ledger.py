@@ -57,6 +57,11 @@ class TrialLedger:
             for row in rows
         )
 
+    def ended(self) -> frozenset[str]:
+        """Give the ids of the trials that are over."""
+        rows = self._connection.execute("SELECT id FROM trials WHERE outcome IS NOT NULL")
+        return frozenset(trial for (trial,) in rows)
+
     def of_id(self, trial: str) -> StoredTrial | None:
         """Give one trial, ``None`` if nothing was counted of it yet."""
         return next((each for each in self.all() if each.id == trial), None)
