@@ -117,7 +117,7 @@ class Life:
         return found
 
     def copy(self, version: str, exponent: float) -> str:
-        """Register a version again whose probabilities are raised to ``exponent``: below 0 it is upside down."""
+        """Register a version again, its probabilities raised to ``exponent``; below 0 it is upside down."""
         registry = self.tools.registry
         loaded = load_version(registry, registry.version(version))
         artifacts: dict[str, bytes | Path] = {
