@@ -407,8 +407,8 @@ class Registry:
                 give_alias(self._connection, alias, holder)
             subject = asked.get("version") or moves[Alias.CHAMPION]
             assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
-            body = {"asked": asked, "moves": {alias.value: holder for alias, holder in moves.items()}}
-            body |= facts or {}
+            moved = {alias.value: holder for alias, holder in moves.items()}
+            body = {"asked": asked, "moves": moved, **(facts or {})}
             return append_event(self._connection, kind, subject, deed, body)
 
     def _store(self, manifest: Manifest, artifacts: Mapping[str, bytes | Path]) -> dict[str, StoredArtifact]:

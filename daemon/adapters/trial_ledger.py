@@ -53,7 +53,7 @@ class TrialLedger:
             " ORDER BY opened_at, id"
         ).fetchall()
         return tuple(
-            StoredTrial(*row[:6], tuple(json.loads(row[6])), *row[7:], looked=self._looks(row[0]))
+            StoredTrial._make((*row[:6], tuple(json.loads(row[6])), *row[7:], self._looks(row[0])))
             for row in rows
         )
 

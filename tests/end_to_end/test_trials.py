@@ -182,7 +182,7 @@ def test_fresh_days_promote_a_shadow_and_take_a_bad_champion_back(life: Life) ->
     life.copy("v1", 1.0)
     life.work(CandidateJudged(version="v2", champion="v1", verdict="SHADOW", reason="not shown to be safe"))
     assert life.status()["shadow"] == {
-        "version": "v2", "days": 0, "days_max": None, "next_look": None, "verdict": None, "outcome": None,
+        "version": "v2", "days": 0, "days_max": 10, "next_look": 10, "verdict": None, "outcome": None,
     }  # fmt: skip
     after = let_days_pass(life, bars, 780)
     (look,) = life.told("trial.looked")
