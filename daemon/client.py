@@ -100,6 +100,9 @@ class Client:
         self._refused: Refusal | None = None
         self._retry_at_s = 0.0
         self._follow()
+        self._require_registry()
+
+    def _require_registry(self) -> None:
         if self._serving is None and self._refused is not None and self._refused.version is None:
             raise RegistryError(self._refused.reason)
 

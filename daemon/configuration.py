@@ -178,8 +178,11 @@ def _checked(value: Any, wanted: Any, field: Field[Any]) -> Any:
         for item in converted if isinstance(converted, tuple) else (converted,):
             if item not in choices:
                 raise ValueError(f"allowed: {', '.join(choices)}{_nearest(str(item), choices)}")
-    if low is not None and not low <= converted <= (float("inf") if high is None else high):
-        raise ValueError(f"must be {_range(low, high)}")
+    if isinstance(converted, tuple) and low is not None and not converted:
+        raise ValueError("must have at least one entry")
+    for item in converted if isinstance(converted, tuple) else (converted,):
+        if low is not None and not low <= item <= (float("inf") if high is None else high):
+            raise ValueError(f"must be {_range(low, high)}")
     return converted
 
 
@@ -212,6 +215,8 @@ def _converted(value: Any, wanted: Any) -> Any:
     if wanted in {bool, str} and isinstance(value, wanted):
         return value
     if typing.get_origin(wanted) is tuple and isinstance(value, list):
+        if typing.get_args(wanted)[0] is int:
+            return tuple(_converted(item, int) for item in value)
         if all(isinstance(item, str) for item in value):
             return tuple(value)
         raise ValueError("must be a list of texts")
@@ -219,7 +224,11 @@ def _converted(value: Any, wanted: Any) -> Any:
         if all(isinstance(item, str) for item in value.values()):
             return dict(value)
         raise ValueError("must be a table of texts")
-    raise ValueError(f"must be {_NOUNS.get(wanted, 'a list of texts')}")
+    raise ValueError(f"must be {_NOUNS.get(wanted, _list_noun(wanted))}")
+
+
+def _list_noun(wanted: Any) -> str:
+    return "a list of whole numbers" if int in typing.get_args(wanted) else "a list of texts"
 
 
 _NOUNS: Final = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}

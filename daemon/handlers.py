@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.compaction import compact, delete_unlisted, note_compaction, unlist_retired
 from daemon.day_features import refresh_features
+from daemon.hold_trials import act_on_look, look, note_look, predict_beside, store_predictions
 from daemon.keep_archive import build_archive, drop_event, store_archive
 from daemon.messages import (
     ArchiveDue,
@@ -17,8 +18,11 @@ from daemon.messages import (
     FeaturesDue,
     FeedPollDue,
     FileArrived,
+    LookDue,
+    LookJudged,
     Message,
     PartsUnlisted,
+    PredictionDue,
     RemovalDue,
     RetrainDue,
     ScoringDue,
@@ -48,6 +52,9 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     RemovalDue: unlist_retired,
     PartsUnlisted: delete_unlisted,
     ScoringDue: score_day,
+    PredictionDue: predict_beside,
+    LookDue: look,
+    LookJudged: act_on_look,
     ArchiveDue: build_archive,
     EventDropDue: drop_event,
     FeedPollDue: poll_feed,
@@ -60,6 +67,8 @@ COMPLETIONS: Final[dict[type[Message], Completion]] = {
     FileArrived: take_in_parsed,
     CompactionDue: note_compaction,
     ScoringDue: store_scores,
+    PredictionDue: store_predictions,
+    LookDue: note_look,
     ArchiveDue: store_archive,
     FeedPollDue: take_feed_news,
     TrainingDue: close_run,

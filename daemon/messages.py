@@ -111,6 +111,49 @@ class ScoringDue(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionDue(Message):
+    """Predictions of a version that does not serve are due for a data version, beside the champion's."""
+
+    key_template: ClassVar[str] = "predict:{data_version}:{version}"
+    lane: ClassVar[Lane] = Lane.SCORE
+    data_version: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookDue(Message):
+    """A trial has ``days`` matured fresh days and is judged on them, as one of ``looks`` looks.
+
+    What the data version ``data_version`` brought and all before it counts, whatever came since.
+    """
+
+    key_template: ClassVar[str] = "look:{trial}:{days}"
+    lane: ClassVar[Lane] = Lane.SCORE
+    trial: str
+    days: int
+    looks: int
+    is_last: bool
+    data_version: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookJudged(Message):
+    """The gate has spoken about a trial; ``evidence`` is the hash of the rows that it saw."""
+
+    key_template: ClassVar[str] = "looked:{trial}:{days}"
+    trial: str
+    kind: str
+    version: str
+    against: str
+    days: int
+    is_last: bool
+    verdict: str
+    reason: str
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveDue(Message):
     """Bars of a data version, or a captured event, may have changed what the archive holds."""
 
@@ -186,6 +229,9 @@ KINDS: Final[dict[str, type[Message]]] = {
     "parts_unlisted": PartsUnlisted,
     "features_due": FeaturesDue,
     "scoring_due": ScoringDue,
+    "prediction_due": PredictionDue,
+    "look_due": LookDue,
+    "look_judged": LookJudged,
     "archive_due": ArchiveDue,
     "event_drop_due": EventDropDue,
     "retrain_due": RetrainDue,

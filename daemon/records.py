@@ -248,6 +248,33 @@ class DayScored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialCounted:
+    """A version predicts beside the champion ``against``; ``days`` of that have matured.
+
+    ``looks`` are the numbers of days at which it is looked at.
+    """
+
+    trial: str
+    kind: str
+    version: str
+    against: str
+    opened_at: str
+    days: int
+    looks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialLooked:
+    """A trial was judged on ``days`` fresh days; with an ``outcome`` it is over."""
+
+    trial: str
+    days: int
+    verdict: str
+    reason: str
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPolled:
     """A feed was asked: its cursor, the last day it has, what went wrong, and whether it has gone stale."""
 
@@ -269,6 +296,8 @@ Record = (
     | RunOpened
     | RunClosed
     | DayScored
+    | TrialCounted
+    | TrialLooked
     | FeedPolled
     | EventsCaptured
     | EventDropped

@@ -12,7 +12,7 @@ import numpy as np
 from daemon.capture import Captured, archive_due, capture_events
 from daemon.final_labels import decide_finals
 from daemon.labelers import labeler_of
-from daemon.messages import BarsArrived, FeaturesDue, ScoringDue
+from daemon.messages import BarsArrived, FeaturesDue, PredictionDue, ScoringDue
 from daemon.records import Event, LabelsStored, Outcome
 from daemon.short_history import lacking, short_history
 from daemon.stored_label import (
@@ -23,6 +23,7 @@ from daemon.stored_label import (
     LabelRevision,
     StoredLabel,
 )
+from daemon.trials import rivals
 from regime.errors import BarsInvalidError, SettingInvalidError
 from regime.labels import continue_labels, days_of
 from regime.labels.own import check_causal
@@ -89,12 +90,20 @@ def _features_due(data_version: int, tools: Tools) -> tuple[FeaturesDue, ...]:
     return (FeaturesDue(data_version=data_version),) if tools.settings.features.enabled else ()
 
 
-def scoring_due(data_version: int, tools: Tools) -> tuple[ScoringDue, ...]:
-    """Give the scoring of a data version by the champion of now, if there is one and scoring is on."""
+def scoring_due(data_version: int, tools: Tools) -> tuple[ScoringDue | PredictionDue, ...]:
+    """Give the scoring of a data version by the champion of now, if there is one and scoring is on.
+
+    Behind it, those who predict beside the champion do so, each in a child of its own: none can hold up the
+    champion, or take it along when it fails.
+    """
     champion = tools.registry.champion()
     if champion is None or not tools.settings.scoring.enabled:
         return ()
-    return (ScoringDue(data_version=data_version, champion=champion.name),)
+    beside = rivals(tools.registry.events(), tools.ledger.trials.ended())
+    return (
+        ScoringDue(data_version=data_version, champion=champion.name),
+        *(PredictionDue(data_version=data_version, version=version) for version in beside),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

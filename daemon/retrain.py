@@ -9,15 +9,21 @@ from daemon.errors import ChildFailedError
 from daemon.messages import CandidateJudged, CandidateRegistered, RetrainDue, TrainingDue
 from daemon.records import ChildEnd, ChildJob, Event, Outcome, RunClosed, RunOpened
 from daemon.relabel import scoring_due
-from registry.errors import AliasConflictError
+from daemon.trials import deed_of, why_not_promoted
+from registry.errors import AliasConflictError, AliasRefusedError
+from registry.history import aliases_after, moves_of
+from registry.types import Alias, EventKind
 
 if TYPE_CHECKING:
     from daemon.adapters.ledger import StoredRun
     from daemon.tools import Tools
+    from registry.types import Event as Deed
 
 JOB: Final = "retrain"
 ACTOR: Final = "gate"
 PROMOTING_VERDICTS: Final = frozenset({"PROMOTE", "BOOTSTRAP"})
+ALIAS_OF_DOUBT: Final = {"SHADOW": Alias.SHADOW, "HOLD_INSUFFICIENT": Alias.SHADOW}
+"""Verdicts after which fresh days decide."""
 JUDGE_TIME_LIMIT_S: Final = 600.0
 
 
@@ -134,23 +140,85 @@ def note_verdict(message: CandidateRegistered, end: ChildEnd, _tools: Tools) -> 
 
 
 def act_on_verdict(message: CandidateJudged, tools: Tools) -> Outcome:
-    """Promote what the gate lets through; the champion stays in every other case."""
+    """Promote what the gate lets through, let fresh days judge what it doubts, and leave the rest.
+
+    What was done under the message's key before a crash is told again, whatever has changed since.
+    """
+    done = deed_of(message.key, tools.registry)
+    if done is not None and done.kind is EventKind.ALIAS_SET:
+        return _held(message, done, tools)
+    if message.verdict not in PROMOTING_VERDICTS:
+        return _hold(message, ALIAS_OF_DOUBT.get(message.verdict), message.reason, tools)
+    hindrance = why_not_promoted(tools.registry, tools.settings.gate) if done is None else None
+    if hindrance is not None:
+        return _hold(message, Alias.CHALLENGER, f"{message.reason}; but {hindrance}", tools)
+    return _promote(message, tools)
+
+
+def _promote(message: CandidateJudged, tools: Tools) -> Outcome:
+    try:
+        tools.registry.promote(
+            message.version,
+            expected_champion=message.champion,
+            reason=message.reason,
+            actor=ACTOR,
+            at=tools.clock.now(),
+            key=message.key,
+        )
+    except AliasConflictError as error:
+        return _refused(message, f"{message.reason}; but meanwhile {error}")
     fields = {"version": message.version, "verdict": message.verdict, "reason": message.reason}
-    if message.verdict in PROMOTING_VERDICTS and tools.settings.gate.automatic:
-        try:
-            tools.registry.promote(
-                message.version,
-                expected_champion=message.champion,
-                reason=message.reason,
-                actor=ACTOR,
-                at=tools.clock.now(),
-                key=message.key,
-            )
-        except AliasConflictError as error:
-            fields["reason"] = f"{message.reason}; but meanwhile {error}"
-        else:
-            return Outcome(
-                events=(Event(name="gate.promoted", fields={**fields, "previous": message.champion}),),
-                follow_ups=scoring_due(tools.ledger.data_version(), tools),
-            )
-    return Outcome(events=(Event(name="gate.refused", fields={**fields, "champion": message.champion}),))
+    return Outcome(
+        events=(Event(name="gate.promoted", fields={**fields, "previous": message.champion}),),
+        follow_ups=scoring_due(tools.ledger.data_version(), tools),
+    )
+
+
+def _hold(message: CandidateJudged, alias: Alias | None, reason: str, tools: Tools) -> Outcome:
+    """Promote nothing; with an ``alias`` the version predicts beside the champion from now on."""
+    if alias is None or message.champion is None:
+        return _refused(message, reason)
+    try:
+        deed = tools.registry.set_alias(
+            alias,
+            message.version,
+            expected=tools.registry.aliases().get(alias),
+            reason=reason,
+            actor=ACTOR,
+            at=tools.clock.now(),
+            key=message.key,
+        )
+    except (AliasConflictError, AliasRefusedError) as error:
+        return _refused(message, f"{reason}; but meanwhile {error}")
+    return _held(message, deed, tools)
+
+
+def _held(message: CandidateJudged, deed: Deed, tools: Tools) -> Outcome:
+    return Outcome(
+        events=(*_refused(message, deed.reason).events, _opened(deed, tools)),
+        follow_ups=scoring_due(tools.ledger.data_version(), tools),
+    )
+
+
+def _opened(deed: Deed, tools: Tools) -> Event:
+    """Tell that a version predicts beside the champion from now on, and whom it replaces there."""
+    (alias,) = moves_of(deed)
+    before = aliases_after(event for event in tools.registry.events() if event.sequence < deed.sequence)
+    fields = {
+        "version": deed.version,
+        "alias": alias.value,
+        "champion": before.get(Alias.CHAMPION),
+        "replaced": before.get(alias),
+        "reason": deed.reason,
+    }
+    return Event(name="trial.opened", fields=fields)
+
+
+def _refused(message: CandidateJudged, reason: str) -> Outcome:
+    fields = {
+        "version": message.version,
+        "champion": message.champion,
+        "verdict": message.verdict,
+        "reason": reason,
+    }
+    return Outcome(events=(Event(name="gate.refused", fields=fields),))

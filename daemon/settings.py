@@ -323,6 +323,18 @@ class GateSettings:
 
     policy: str = setting("default", "the gate's policy", choices=("default", "strict", "accuracy"))
     automatic: bool = setting(default=True, text="promote by itself what the gate lets through")
+    shadow_looks: tuple[int, ...] = setting(
+        (40, 60, 90, 120),
+        "matured fresh days after which a shadow is judged; unproven after the last, it is dropped",
+        low=10,
+        high=1000,
+    )
+    probation_days: int = setting(
+        60, "matured fresh days for which the champion before goes on and may come back", low=10, high=1000
+    )
+    freeze_after_rollback: bool = setting(
+        default=True, text="after a rollback promote nothing by itself until `regimed models unfreeze`"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.adapters.quarantine import QuarantinedFile
+    from daemon.adapters.trial_ledger import StoredTrial
     from daemon.layout import Layout
-    from registry.glance import Champion
+    from registry.glance import Champion, Glance
 
 SCHEMA: Final = 1
 NOTABLE_EVENTS: Final = 8
@@ -66,6 +67,9 @@ class Status(NamedTuple):
     regimes: Mapping[str, Mapping[str, object]]
     champion: Mapping[str, object] | None
     challenger: Mapping[str, object] | None
+    shadow: Mapping[str, object] | None
+    probation: Mapping[str, object] | None
+    frozen: Mapping[str, object] | None
     last_run: Mapping[str, object] | None
     running: Mapping[str, object] | None
     next_run: str | None
@@ -131,6 +135,9 @@ def _blank(layout: Layout, health: Health, reasons: tuple[Reason, ...], now: dat
         regimes={},
         champion=None,
         challenger=None,
+        shadow=None,
+        probation=None,
+        frozen=None,
         last_run=None,
         running=None,
         next_run=None,
@@ -162,6 +169,9 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         regimes=_regimes(ledger, in_force),
         champion=_champion(versions.champion),
         challenger=None if versions.challenger is None else {"version": versions.challenger},
+        shadow=_shadow(ledger, versions),
+        probation=_probation(ledger, versions),
+        frozen=None if versions.frozen is None else versions.frozen._asdict(),
         last_run=runs[0],
         running=runs[1],
         next_run=in_force.next_run,
@@ -293,6 +303,42 @@ def _regime(ledger: Ledger, market: str) -> dict[str, object] | None:
 
 def _champion(champion: Champion | None) -> dict[str, object] | None:
     return None if champion is None else champion._asdict()
+
+
+def _shadow(ledger: Ledger, versions: Glance) -> dict[str, object] | None:
+    """Give the version that is tried beside the champion; before its first day nothing was counted."""
+    if versions.shadow is None:
+        return None
+    return {"version": versions.shadow, **_progress_of(_trial("shadow", versions.shadow, ledger, versions))}
+
+
+def _probation(ledger: Ledger, versions: Glance) -> dict[str, object] | None:
+    trial = _trial("probation", versions.previous, ledger, versions)
+    if trial is None or trial.outcome is not None:
+        return None
+    return {"version": trial.against, "previous": trial.version, **_progress_of(trial)}
+
+
+def _trial(kind: str, version: str | None, ledger: Ledger, versions: Glance) -> StoredTrial | None:
+    champion = None if versions.champion is None else versions.champion.version
+    found = [
+        trial
+        for trial in ledger.trials.all()
+        if (trial.kind, trial.version, trial.against) == (kind, version, champion)
+    ]
+    return found[-1] if found else None
+
+
+def _progress_of(trial: StoredTrial | None) -> dict[str, object]:
+    if trial is None:
+        return {"days": 0, "days_max": None, "next_look": None, "verdict": None, "outcome": None}
+    return {
+        "days": trial.days,
+        "days_max": trial.looks[-1],
+        "next_look": trial.next_look,
+        "verdict": trial.looked[-1].verdict if trial.looked else None,
+        "outcome": trial.outcome,
+    }
 
 
 def _runs(layout: Layout, ledger: Ledger) -> tuple[dict[str, object] | None, dict[str, object] | None]:

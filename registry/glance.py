@@ -29,11 +29,22 @@ class Champion(NamedTuple):
     skill: Mapping[str, float | None]
 
 
-class Glance(NamedTuple):
-    """Who serves and who is being judged; ``None`` is nobody."""
+class Frozen(NamedTuple):
+    """Automatic promotion is frozen: since when, by whom and why."""
 
-    champion: Champion | None
-    challenger: str | None
+    since: str
+    actor: str
+    reason: str
+
+
+class Glance(NamedTuple):
+    """Who serves, who is being judged and who served before; ``None`` is nobody, or not frozen."""
+
+    champion: Champion | None = None
+    challenger: str | None = None
+    shadow: str | None = None
+    previous: str | None = None
+    frozen: Frozen | None = None
 
 
 def glance(database: Path) -> Glance:
@@ -45,17 +56,29 @@ def glance(database: Path) -> Glance:
         If it cannot be read.
     """
     if not database.exists():
-        return Glance(champion=None, challenger=None)
+        return Glance()
     with closing(open_read_only(database)) as connection:
         try:
-            held = dict(connection.execute("SELECT name, version FROM aliases"))
+            held = dict(connection.execute("SELECT name, 'v' || version FROM aliases"))
         except sqlite3.OperationalError:
-            return Glance(champion=None, challenger=None)  # created a moment ago, still without tables
-        number, challenger = held.get("champion"), held.get("challenger")
+            return Glance()  # created a moment ago, still without tables
+        champion = held.get("champion")
         return Glance(
-            champion=None if number is None else _champion(connection, number),
-            challenger=None if challenger is None else f"v{challenger}",
+            champion=None if champion is None else _champion(connection, int(champion[1:])),
+            challenger=held.get("challenger"),
+            shadow=held.get("shadow"),
+            previous=held.get("previous"),
+            frozen=_frozen(connection),
         )
+
+
+def _frozen(connection: sqlite3.Connection) -> Frozen | None:
+    """Read what ``registry.freezing.frozen_by`` derives from the events."""
+    row = connection.execute(
+        "SELECT kind, at, actor, reason FROM events WHERE kind IN ('frozen', 'unfrozen')"
+        " OR (kind = 'rolled_back' AND body ->> '$.freezes') ORDER BY sequence DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None or row[0] == "unfrozen" else Frozen._make(row[1:])
 
 
 def _champion(connection: sqlite3.Connection, number: int) -> Champion:

@@ -13,6 +13,7 @@ from registry.aliases import lending, promotion, reversal
 from registry.artifacts import BLOB_SIZE_MAX_BYTES, BlobStore, keep_artifacts, keep_missing, sync_folder
 from registry.database import connect, connect_read_only, transaction
 from registry.errors import KeyReusedError, VersionUnknownError
+from registry.freezing import FREEZES, freeze, frozen_by
 from registry.history import append_event, find_event, read_events, tenure_at, tenures_of
 from registry.pruning import Pruner
 from registry.rows import (
@@ -228,8 +229,19 @@ class Registry:
             lambda holders: promotion(holders, version, expected_champion),
         )
 
-    def rollback(self, *, expected_champion: str, reason: str, actor: str, at: datetime, key: str) -> Event:
+    def rollback(
+        self,
+        *,
+        expected_champion: str,
+        reason: str,
+        actor: str,
+        at: datetime,
+        key: str,
+        freezes: bool = False,
+    ) -> Event:
         """Make champion and previous change places, in one transaction with the event.
+
+        With ``freezes`` the same event freezes automatic promotion.
 
         Raises
         ------
@@ -240,8 +252,26 @@ class Registry:
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
         return self._move(
-            EventKind.ROLLED_BACK, deed, {}, lambda holders: reversal(holders, expected_champion)
+            EventKind.ROLLED_BACK,
+            deed,
+            {},
+            lambda holders: reversal(holders, expected_champion),
+            facts={FREEZES: True} if freezes else {},
         )
+
+    def freeze(self, *, reason: str, actor: str, at: datetime, key: str) -> Event:
+        """Stop automatic promotion until ``unfreeze``; see ``registry.freezing``."""
+        deed = Deed(key=key, at=at, actor=actor, reason=reason)
+        return freeze(self._connection, EventKind.FROZEN, deed)
+
+    def unfreeze(self, *, reason: str, actor: str, at: datetime, key: str) -> Event:
+        """Let the gate promote by itself again; see ``registry.freezing``."""
+        deed = Deed(key=key, at=at, actor=actor, reason=reason)
+        return freeze(self._connection, EventKind.UNFROZEN, deed)
+
+    def frozen(self) -> Event | None:
+        """Give the event that froze automatic promotion, ``None`` if it is not frozen."""
+        return frozen_by(read_events(self._connection))
 
     def set_alias(
         self,
@@ -390,6 +420,8 @@ class Registry:
         deed: Deed,
         asked: Mapping[str, str],
         decide: Callable[[Mapping[Alias, str]], Mapping[Alias, str | None]],
+        *,
+        facts: Mapping[str, object] | None = None,
     ) -> Event:
         with transaction(self._connection):
             if (done := self._done(kind, deed.key, asked)) is not None:
@@ -399,5 +431,6 @@ class Registry:
                 give_alias(self._connection, alias, holder)
             subject = asked.get("version") or moves[Alias.CHAMPION]
             assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
-            body = {"asked": asked, "moves": {alias.value: holder for alias, holder in moves.items()}}
+            moved = {alias.value: holder for alias, holder in moves.items()}
+            body = {"asked": asked, "moves": moved, **(facts or {})}
             return append_event(self._connection, kind, subject, deed, body)

@@ -43,6 +43,8 @@ class EventKind(StrEnum):
     ALIAS_SET = "alias_set"
     ALIAS_CLEARED = "alias_cleared"
     DELETED = "deleted"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
 
 
 class MemberStatus(StrEnum):

@@ -14,6 +14,7 @@ from daemon.adapters.archive_ledger import ArchiveLedger
 from daemon.adapters.bar_ledger import BarLedger
 from daemon.adapters.feature_ledger import FeatureLedger
 from daemon.adapters.final_ledger import FinalLedger
+from daemon.adapters.trial_ledger import TrialLedger
 from daemon.stored_label import StoredLabel
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class Ledger:
         self.features = FeatureLedger(connection)
         self.archive = ArchiveLedger(connection)
         self.finals = FinalLedger(connection)
+        self.trials = TrialLedger(connection)
 
     def fact(self, name: str) -> str | None:
         """Give a remembered value, or ``None``."""
@@ -309,16 +311,20 @@ class Ledger:
             for version, symbol, day_, regime, probabilities, made_at, _ in rows
         )  # fmt: skip
 
-    def predictions_of(self, version: str) -> tuple[tuple[str, str, str, str, str], ...]:
+    def predictions_of(
+        self, version: str, *, through: int | None = None
+    ) -> tuple[tuple[str, str, str, str, str], ...]:
         """Give (symbol, day, regime, probabilities as JSON, made_at) of all that a version predicted.
+
+        With ``through``, only what it predicted up to that data version.
 
         A day that was predicted again, from corrected bars, is there more than once, the last one last.
         """
         rows = self._rows(
             "SELECT symbol, day, regime, probabilities, made_at FROM predictions WHERE version = ?"
-            " ORDER BY day, symbol, data_version",
-            version,
-        )
+            " AND data_version <= ifnull(?, data_version) ORDER BY day, symbol, data_version",
+            version, through,
+        )  # fmt: skip
         return tuple(rows)
 
     def readings(self, *, last: int = 1) -> tuple[dict[str, Any], ...]:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from daemon.adapters.archive_writers import write_archive_record
+from daemon.adapters.trial_writers import write_trial_record
 from daemon.records import (
     ArchiveChecked,
     BarsCompacted,
@@ -23,6 +24,8 @@ from daemon.records import (
     RetiredUnlisted,
     RunClosed,
     RunOpened,
+    TrialCounted,
+    TrialLooked,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def write_record(connection: sqlite3.Connection, record: Record, at: str) -> None:  # noqa: C901 - a line each
+def write_record(connection: sqlite3.Connection, record: Record, at: str) -> None:  # noqa: C901, PLR0912 - a line each
     """Write one record inside the caller's transaction; ``at`` is ISO UTC."""
     match record:
         case FileTaken():
@@ -56,6 +59,8 @@ def write_record(connection: sqlite3.Connection, record: Record, at: str) -> Non
         case DayScored():
             _store_day_scored(connection, record, at)
             _store_monitors(connection, record.states)
+        case TrialCounted() | TrialLooked():
+            write_trial_record(connection, record, at)
         case FeedPolled():
             _store_feed_polled(connection, record, at)
 

@@ -245,6 +245,28 @@ MIGRATIONS: Final = (
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE trials (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('shadow', 'probation')),
+        version TEXT NOT NULL,
+        against TEXT NOT NULL,
+        opened_at TEXT NOT NULL,
+        days INTEGER NOT NULL,
+        looks TEXT NOT NULL,
+        outcome TEXT CHECK (outcome IN ('promoted', 'proven', 'dropped', 'rolled_back', 'passed')),
+        ended_at TEXT
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE looks (
+        trial TEXT NOT NULL REFERENCES trials (id),
+        days INTEGER NOT NULL,
+        verdict TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (trial, days)
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 
 

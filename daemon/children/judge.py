@@ -77,11 +77,11 @@ def _candidate(registry: Registry, version: ModelVersion, now: datetime, setting
         version=known.version,
         recipe_hash=known.recipe_hash,
         age_days=known.age_days,
-        invariants=_invariants(registry, version, settings),
+        invariants=invariants_of(registry, version, settings),
     )
 
 
-def _invariants(registry: Registry, version: ModelVersion, settings: Settings) -> Invariants:
+def invariants_of(registry: Registry, version: ModelVersion, settings: Settings) -> Invariants:
     """Check the artifacts by using them; what cannot be loaded fails every check that needs it."""
     expected = feature_hash(settings.features.own, version.manifest.feature_names)
     try:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from daemon.children.data import first_market
+from daemon.children.fresh import CLOSES_UTC, in_time, target_of
 from daemon.children.stored import evidence_of_bytes
 from daemon.commands.context import print_json, print_table, reading, reading_registry, settings_of
 from daemon.errors import UsageError
 from daemon.layout import layout_of
 from daemon.markets import first_of
-from regime.live_exam import CLOSE_UTC, LivePredictions, MadePredictions, live_predictions, made_in_time
+from regime.live_exam import LivePredictions, live_predictions
 from regime.scorecard import OVERALL, REGIME_PRIOR
 from regime.scoring import regime_prior, score
 from regime.targets import compute_targets
-from regime.types import REGIMES, TargetSpec
+from regime.types import REGIMES
 
 if TYPE_CHECKING:
     import argparse
@@ -26,18 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regime.scorecard import Scorecard
-    from regime.types import Bars, Regime
+    from regime.types import Regime
 
     Stored = Sequence[tuple[str, str, str, str, str]]
 
-CLOSES_UTC: Final[Mapping[str, np.timedelta64]] = {
-    "XNYS": CLOSE_UTC,
-    "XNAS": CLOSE_UTC,
-    "weekdays": CLOSE_UTC,
-    "24/7": np.timedelta64(24, "h"),
-}
-"""By calendar, when the close of a day may be known. With another calendar a prediction must be made before
-the next session's day begins in UTC."""
 COLUMNS: Final = ("rows", "days", "accuracy", "log_loss", "prior_log_loss", "skill")
 
 
@@ -72,38 +64,6 @@ def live(options: argparse.Namespace) -> int:
     else:
         _print(facts)
     return 0
-
-
-def target_of(stored: Mapping[str, object]) -> TargetSpec:
-    """Give the target of a version's manifest."""
-    values: dict[str, Any] = {**stored}
-    return TargetSpec(**{**values, "classes": tuple(values["classes"])})
-
-
-def in_time(
-    version: str, stored: Stored, classes: tuple[str, ...], bars: Bars, close_utc: np.timedelta64
-) -> tuple[MadePredictions, int]:
-    """Give for each symbol and day the last prediction that was made in time, and how many were too late.
-
-    Late ones come of histories that were loaded afterwards, and are no evidence.
-    """
-    date = np.array([row[1] for row in stored], dtype="datetime64[D]")
-    made_at = np.array([row[4][:19] for row in stored], dtype="datetime64[s]")
-    timely = made_in_time(date, made_at, bars, close_utc=close_utc)
-    last = {stored[row][:2]: row for row in np.flatnonzero(timely).tolist()}
-    kept = list(last.values())
-    told = [json.loads(stored[row][3]) for row in kept]
-    proba = np.array([[row[name] for name in classes] for row in told]).reshape(len(kept), len(classes))
-    made = MadePredictions(
-        date=date[kept],
-        symbol=np.array([stored[row][0] for row in kept], dtype=np.str_),
-        regime=np.array([stored[row][2] for row in kept], dtype=np.str_),
-        version=np.array([version] * len(kept), dtype=np.str_),
-        proba=proba / proba.sum(axis=1, keepdims=True),  # stored with six decimals
-        made_at=made_at[kept],
-        classes=classes,
-    )
-    return made, int((~timely).sum())
 
 
 def scores(joined: LivePredictions, evidence: Mapping[str, NDArray[np.generic]]) -> dict[str, dict[str, Any]]:

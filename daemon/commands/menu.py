@@ -352,8 +352,22 @@ COMMANDS: Final = (
     ),
     Command(
         words=("models", "rollback"),
-        text="make the previous champion champion again",
+        text="make the previous champion champion again, and freeze automatic promotion",
         target="daemon.commands.models:rollback",
+        arguments=(REASON,),
+        facts=True,
+    ),
+    Command(
+        words=("models", "freeze"),
+        text="promote nothing automatically from now on; the gate still judges",
+        target="daemon.commands.freeze:freeze",
+        arguments=(REASON,),
+        facts=True,
+    ),
+    Command(
+        words=("models", "unfreeze"),
+        text="let the gate promote automatically again, as after a rollback",
+        target="daemon.commands.freeze:unfreeze",
         arguments=(REASON,),
         facts=True,
     ),

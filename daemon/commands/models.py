@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.commands.context import print_json, print_table, reading_registry
+from daemon.commands.context import print_json, print_table, reading_registry, settings_of
 from daemon.commands.model_account import account_lines, print_members
 from daemon.commands.model_findings import (
     RELIABILITY_MISSING,
@@ -21,6 +21,7 @@ from daemon.commands.servable import previous_of, require_servable
 from daemon.commands.times import local_time, now
 from daemon.commands.writing import writing
 from daemon.errors import UsageError
+from daemon.hold_trials import rollback_told
 from daemon.layout import SCORECARDS, layout_of
 from daemon.messages import ScoringDue
 from daemon.records import Event
@@ -31,7 +32,7 @@ from registry.store import Registry
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from daemon.adapters.journal import Journal
@@ -200,12 +201,12 @@ def promote(options: argparse.Namespace) -> int:
             "verdict": Verdict.FORCED.value,
             "reason": options.reason,
         }
-        _tell(journal, Event(name="gate.promoted", fields=fields), version.name, at)
+        _tell(journal, [Event(name="gate.promoted", fields=fields)], version.name, at)
     return _say(options, {"champion": version.name, "previous": previous})
 
 
 def rollback(options: argparse.Namespace) -> int:
-    """Make the previous champion champion again."""
+    """Make the previous champion champion again; after that nothing is promoted automatically."""
     layout, at = layout_of(options), now()
     require_servable(layout, previous_of(layout))
     with writing(layout) as journal, Registry.open(layout.registry) as registry:
@@ -218,15 +219,15 @@ def rollback(options: argparse.Namespace) -> int:
             actor=getpass.getuser(),
             at=at,
             key=f"by hand:{at.isoformat()}",
+            freezes=settings_of(layout).gate.freeze_after_rollback,
         )
-        fields = {"version": event.version, "from": champion.name, "reason": options.reason}
-        _tell(journal, Event(name="gate.rolled_back", fields=fields), event.version, at)
+        _tell(journal, rollback_told(event, champion.name, None), event.version, at)
     return _say(options, {"champion": event.version, "previous": champion.name})
 
 
-def _tell(journal: Journal, event: Event, champion: str, at: datetime) -> None:
+def _tell(journal: Journal, events: Sequence[Event], champion: str, at: datetime) -> None:
     """Note what was done by hand, and let the daemon predict with the new champion."""
-    journal.note([event], now=at)
+    journal.note(events, now=at)
     due = ScoringDue(data_version=journal.ledger.data_version(), champion=champion)
     journal.append([due], now=at)
 

@@ -62,6 +62,9 @@ def lines_of(found: Status) -> Iterator[str]:
     yield from _facts("champion", _champion(found.champion, at))
     if found.challenger:
         yield from _facts("challenger", [str(found.challenger["version"])])
+    yield from _facts("shadow", _shadow(found.shadow))
+    yield from _facts("probation", _probation(found.probation))
+    yield from _facts("frozen", _frozen(found.frozen, at))
     yield from _facts("running", _running(found.running, at))
     yield from _facts("last run", _last_run(found.last_run, at))
     yield from _facts("next run", [_next_run(found.next_run)])
@@ -122,6 +125,37 @@ def _champion(facts: Any, at: datetime) -> list[str]:
         skills = (f"{regime} {_percent(facts['skill'].get(regime))}" for regime in REGIMES)
         lines.append("skill against the regime prior: " + ", ".join(skills))
     return lines
+
+
+def _shadow(facts: Any) -> list[str]:
+    if facts is None:
+        return []
+    if facts["outcome"] is not None:
+        return [f"{facts['version']}: {facts['outcome']} after {facts['days']} fresh days"]
+    return [f"{facts['version']}, {_days(facts)}"]
+
+
+def _probation(facts: Any) -> list[str]:
+    if facts is None:
+        return []
+    return [f"{facts['version']}, while {facts['previous']} goes on beside it: {_days(facts)}"]
+
+
+def _days(facts: Any) -> str:
+    if facts["days_max"] is None:
+        return "no day predicted yet"
+    said = "" if facts["verdict"] is None else f", the last look said {facts['verdict']}"
+    return f"{facts['days']} of {facts['days_max']} fresh days, next look at {facts['next_look']}{said}"
+
+
+def _frozen(facts: Any, at: datetime) -> list[str]:
+    if facts is None:
+        return []
+    why = f"{facts['reason']} ({facts['actor']})"
+    return [
+        f"nothing is promoted automatically since {age(facts['since'], at)}: {why}",
+        "try: regimed models unfreeze --reason TEXT",
+    ]
 
 
 def _percent(value: float | None) -> str:

@@ -66,7 +66,7 @@ def manifest_of(run: str, settings: dict[str, object]) -> Manifest:
 def perform(registry: Registry, number: int, deed: tuple[str, Alias, str, str | None]) -> None:
     kind, alias, version, belief = deed
     expected = registry.aliases().get(alias) if belief == "as it is" else belief
-    facts = {"reason": "r", "actor": "a", "key": str(number)}
+    facts: dict[str, Any] = {"reason": "r", "actor": "a", "key": str(number)}
     at = NOON + timedelta(hours=number)
     with suppress(AliasConflictError, AliasRefusedError):
         if kind == "promote":

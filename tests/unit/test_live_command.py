@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from daemon.commands.live import in_time, scores, target_of
+from daemon.children.fresh import in_time, target_of
+from daemon.commands.live import scores
 from regime.live_exam import live_predictions
 from regime.targets import compute_targets
 from regime.types import Bars, TargetSpec

@@ -1,0 +1,79 @@
+"""What the gate asks when it looks at fresh days, which two versions predicted side by side.
+
+A look is the same gate on fewer days and at a share of its level, so that all looks of a trial together
+err no more often than one judgement does (Bonferroni over the looks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from regime.types import REGIMES
+from registry.gate import Status
+from registry.policy import DAYS_PER_BLOCK_MIN
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from regime.types import Regime
+    from registry.gate import GateReport
+    from registry.policy import Policy
+
+BLOCKS_MIN: Final = 2
+"""Fewer have no spread."""
+ANY_GAIN: Final = 1.0
+"""What was predicted before the outcome was known cannot leak, however large the gain."""
+
+
+def look_policy(policy: Policy, *, days: int, looks: int, required: Collection[Regime]) -> Policy:
+    """Give the policy of one of ``looks`` looks at ``days`` fresh days.
+
+    Levels are divided by the number of looks. Fresh days lie next to each other, so one episode is enough,
+    and a look shorter than the policy's blocks need has fewer of them.
+
+    >>> from registry.policy import DEFAULT
+    >>> at = look_policy(DEFAULT, days=40, looks=4, required=REGIMES[:1])
+    >>> at.alpha, at.blocks, at.days_min, at.episodes_min
+    (0.025, 8, 40, 1)
+    """
+    blocks = max(BLOCKS_MIN, min(policy.blocks, days // DAYS_PER_BLOCK_MIN))
+    days_min = min(policy.days_min, max(days, BLOCKS_MIN * DAYS_PER_BLOCK_MIN))
+    return replace(
+        policy,
+        name=f"{policy.name}, one of {looks} looks",
+        alpha=policy.alpha / looks,
+        benefit_alpha=policy.benefit_alpha / looks,
+        blocks=blocks,
+        days_min=max(days_min, DAYS_PER_BLOCK_MIN * blocks),
+        episodes_min=1,
+        regimes_required=tuple(regime for regime in REGIMES if regime in required),
+        accuracy_gain_max=ANY_GAIN,
+    )
+
+
+def required_at_look(
+    policy: Policy, regime: NDArray[np.str_], passed: Collection[Regime] = ()
+) -> tuple[Regime, ...]:
+    """Give the regimes that must PASS at a look, of which ``regime`` holds that of each row.
+
+    The regime that most rows are in, and those of the policy that have not passed yet: a candidate that was
+    not shown to be safe in a crash is not promoted by quiet days.
+
+    >>> from registry.policy import DEFAULT
+    >>> [each.value for each in required_at_look(DEFAULT, np.array(["normal", "normal", "recovery"]))]
+    ['crash', 'normal']
+    """
+    counts = {each: int(np.count_nonzero(regime == each.value)) for each in REGIMES}
+    most = max(REGIMES, key=counts.__getitem__)
+    missing = set(policy.regimes_required) - set(passed)
+    return tuple(each for each in REGIMES if each in missing or each is most)
+
+
+def passed_in(report: GateReport) -> tuple[Regime, ...]:
+    """Give the regimes in which a report says PASS."""
+    return tuple(each.regime for each in report.regimes if each.status is Status.PASS)
