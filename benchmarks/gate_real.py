@@ -5,9 +5,10 @@ Files are parquet with columns date, symbol, regime, truth (name of the class) a
 member stands for a recipe. Printed are
 
 - ``pairs``: each member against each, in nested expanding windows, grouped by the difference of their skill
-  over all days (better or worse by 1.4 % of the champion's log-loss or more, or between);
-- ``damage``: the same for members that are better by 1.4 % or more, after the probabilities of a share of
-  their rows in one regime were turned round among the classes;
+  over all days (better or worse by 1.4 % of the champion's log-loss or more, or between), and the better by
+  whether their log-loss is lower in all five regimes or only in some;
+- ``damage``: the same for members that are better by 1.4 % or more in all five, after the probabilities of a
+  share of their rows in one regime were turned round among the classes;
 - ``null``: two members of nearly equal log-loss, their days swapped at random in blocks of 20, all history.
 
 Windows of one comparison are nested and the pairs share members, so the shares are no independent trials.
@@ -58,22 +59,25 @@ DAMAGES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Members:
-    """Real predictions: rows, days, and the probabilities of each member, shape (n_rows, n_classes)."""
+    """Real predictions: days, how many rows each has, and each member's probabilities.
+
+    ``day``, ``truth`` and ``probabilities`` have a value, or one a class, for each row; others for each day.
+    """
 
     days: NDArray[np.datetime64]
     day: NDArray[np.intp]
+    rows: NDArray[np.intp]
     regime: NDArray[np.str_]
     truth: NDArray[np.int64]
     probabilities: Mapping[str, NDArray[np.float64]]
 
     def scores(self, probabilities: NDArray[np.float64]) -> Scores:
         """Give the mean score of each day, by metric; higher is better."""
-        count = np.bincount(self.day)
         rows = {
             Metric.LOG_LOSS: -log_losses(probabilities, self.truth, DEFAULT.probability_min),
             Metric.ACCURACY: hits(probabilities, self.truth),
         }
-        return {metric: np.bincount(self.day, each) / count for metric, each in rows.items()}
+        return {metric: np.bincount(self.day, each) / self.rows for metric, each in rows.items()}
 
     def damaged(
         self, member: str, regime: Regime, share: float, generator: np.random.Generator
@@ -113,6 +117,7 @@ def read_members(files: Sequence[Path]) -> Members:
     return Members(
         days=days,
         day=day,
+        rows=np.bincount(day),
         regime=regime[first],
         truth=truth,
         probabilities={
@@ -139,9 +144,13 @@ class Judge:
         ends = [*range(FIRST_DAYS, n_days, STEP_DAYS), n_days]
         return Counter(self.verdict(candidate, champion, end) for end in ends)
 
+    def gains(self, candidate: Scores, champion: Scores) -> list[float]:
+        """Give the gain in log-loss in each of the five regimes, over all days."""
+        gain = candidate[Metric.LOG_LOSS] - champion[Metric.LOG_LOSS]
+        return [float(gain[self.members.regime == regime.value].mean()) for regime in REGIMES]
+
     def _days(self, regime: Regime, candidate: Scores, champion: Scores, n_days: int) -> RegimeDays:
         inside = np.flatnonzero(self.members.regime[:n_days] == regime.value)
-        counts = np.bincount(self.members.day, minlength=len(self.members.days))
 
         def gains(other: Scores | None) -> dict[Metric, NDArray[np.float64]]:
             return {} if other is None else {m: candidate[m][inside] - other[m][inside] for m in other}
@@ -149,7 +158,7 @@ class Judge:
         return RegimeDays(
             regime=regime,
             date=self.members.days[inside],
-            rows=int(counts[inside].sum()),
+            rows=int(self.members.rows[inside].sum()),
             over_champion=gains(champion),
             over_prior=gains(self.prior),
         )
@@ -180,15 +189,24 @@ def print_pairs(
     judge: Judge, scores: Mapping[str, Scores], gains: Mapping[tuple[str, str], float]
 ) -> dict[str, dict[str, float]]:
     """Print the shares of verdicts by group of pairs, and every pair outside its group's reach."""
-    groups: dict[str, Counter[str]] = {"better": Counter(), "twin": Counter(), "worse": Counter()}
+    groups = {name: Counter[str]() for name in ("better in all", "better in some", "twin", "worse")}
     for (champion, candidate), gain in gains.items():
-        group = "better" if gain >= SKILL else "worse" if gain <= -SKILL else "twin"
+        group = group_of(gain, judge.gains(scores[candidate], scores[champion]))
         verdicts = judge.windows(scores[candidate], scores[champion])
         groups[group] += verdicts
         promoted = verdicts[Verdict.PROMOTE] / verdicts.total()
-        if (group == "better" and promoted < 1) or (group == "worse" and promoted > 0):
+        if (group == "better in all" and promoted < 1) or (group == "worse" and promoted > 0):
             print(f"  {group} {champion} -> {candidate} ({gain:+.1%}): {told(verdicts)}", flush=True)
     return told_groups("pairs", groups)
+
+
+def group_of(gain: float, by_regime: Sequence[float]) -> str:
+    """Name the group of a pair by its gain in skill and its gains in the regimes."""
+    if abs(gain) < SKILL:
+        return "twin"
+    if gain < 0:
+        return "worse"
+    return "better in all" if min(by_regime) > 0 else "better in some"
 
 
 def print_damage(
@@ -199,7 +217,11 @@ def print_damage(
 ) -> dict[str, dict[str, float]]:
     """Print the shares of verdicts on better members with planted damage."""
     groups: dict[str, Counter[str]] = {}
-    better = [pair for pair, gain in gains.items() if gain >= SKILL]
+    better = [
+        (one, other)
+        for (one, other), gain in gains.items()
+        if group_of(gain, judge.gains(scores[other], scores[one])) == "better in all"
+    ]
     for regime, share in DAMAGES:
         generator = np.random.default_rng(seed)
         verdicts: Counter[str] = Counter()
