@@ -15,6 +15,7 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -234,12 +235,12 @@ def _check_names(folder: Path, listed: Mapping[str, str]) -> None:
 
 
 def _files_in(folder: Path, above: str) -> Iterator[str]:
-    for count, entry in enumerate(os.scandir(folder)):
+    with os.scandir(folder) as scanned:
+        entries = list(islice(scanned, FILES_MAX + 1))
+    if len(entries) > FILES_MAX:
+        raise ArtifactRefusedError(f"{folder} has more than {FILES_MAX} files; this is no exported version")
+    for entry in entries:
         name = above + entry.name
-        if count >= FILES_MAX:
-            raise ArtifactRefusedError(
-                f"{folder} has more than {FILES_MAX} files; this is no exported version"
-            )
         if entry.is_dir(follow_symlinks=False) and not above:
             yield from _files_in(folder / entry.name, f"{entry.name}/")
         elif entry.is_file(follow_symlinks=False):

@@ -190,7 +190,6 @@ def _recipe(manifest: Manifest) -> Section:
                 ("run", manifest.run_id),
                 ("recipe hash", manifest.recipe_hash),
                 ("settings hash", manifest.settings_hash),
-                ("seed", manifest.seed),
                 *((name, json.dumps(value)) for name, value in sorted(manifest.settings.items())),
                 ("packages", ", ".join(f"{name} {each}" for name, each in sorted(manifest.packages.items()))),
             ),
@@ -272,10 +271,12 @@ def _worth(scorecard: Mapping[str, Any]) -> Section:
 def _belief(told: Told) -> Section:
     if told.reliability is None:
         return Section(title="Reliability", blocks=("This version has no reliability counts.",))
+    reliability = told.reliability
+    others = tuple(name for name in (REGIME_PRIOR, VOLATILITY_BARRIER) if name in reliability.predictors)
     rows = tuple(
         (
             _named(regime),
-            *(_percent(told.reliability.calibration_error(name, regime)) for name in (ENSEMBLE,)),
+            *(_percent(reliability.calibration_error(name, regime)) for name in (ENSEMBLE, *others)),
         )
         for regime in (*REGIMES, None)
     )
@@ -283,7 +284,7 @@ def _belief(told: Told) -> Section:
         title="Reliability",
         blocks=(
             "Expected calibration error: by how much stated probabilities and frequencies differ, in %.",
-            Table(header=("regime", "calibration error %"), rows=rows),
+            Table(header=("regime", ENSEMBLE, *others), rows=rows),
         ),
     )
 
