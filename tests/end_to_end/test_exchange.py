@@ -185,7 +185,7 @@ class Cells(HTMLParser):
         if self._is_cell:
             self.rows[-1].append(data)
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the parser's signature
         self._is_cell = False
 
 
