@@ -185,7 +185,7 @@ class Cells(HTMLParser):
         if self._is_cell:
             self.rows[-1].append(data)
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, _: str) -> None:
         self._is_cell = False
 
 
