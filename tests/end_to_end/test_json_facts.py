@@ -49,7 +49,10 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "config-check": (["config", "check"], 0),
     "config-show": (["config", "show"], 0),
 }
-CHANGING = {"train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export"}
+CHANGING = {
+    "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "models-freeze",
+    "models-unfreeze", "bars-export",
+}  # fmt: skip
 """Commands that change or write something; a test beside the change validates what they say."""
 
 
