@@ -118,7 +118,7 @@ class Life:
         return found
 
     def copy(self, version: str, exponent: float) -> str:
-        """Register a version again, its probabilities raised to ``exponent``; below 0 it is upside down."""
+        """Register a version again, its probabilities raised to ``exponent`` unless that is 1."""
         registry = self.tools.registry
         loaded = load_version(registry, registry.version(version))
         artifacts: dict[str, bytes | Path] = {
@@ -126,7 +126,8 @@ class Life:
         }
         facts = json.loads(registry.get_blob(registry.artifacts(version)[ENSEMBLE].sha256))
         mean = [exponent / len(facts["pool"]["weights"])] * len(facts["pool"]["weights"])
-        facts["pool"]["stack"] = {"exponents": mean, "intercepts": [0.0, 0.0, 0.0]}
+        if exponent != 1:
+            facts["pool"]["stack"] = {"exponents": mean, "intercepts": [0.0, 0.0, 0.0]}
         ensemble = replace(loaded.ensemble, pool=Pool.from_json(facts["pool"]))
         artifacts |= {
             ENSEMBLE: canonical_json(facts).encode(),
