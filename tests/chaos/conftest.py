@@ -27,6 +27,8 @@ QUERIES: Final = {
     "runs": "SELECT id, job, trigger, data_version, outcome, reason, version FROM runs ORDER BY id",
     "predictions": "SELECT version, symbol, day, data_version, regime, probabilities FROM predictions"
     " ORDER BY version, symbol, day, data_version",
+    "trials": "SELECT id, kind, version, against, days, looks, outcome FROM trials ORDER BY id",
+    "looks": "SELECT trial, days, verdict, reason FROM looks ORDER BY trial, days",
     "readings": "SELECT monitor, reference, day, data_version, level, statistic, threshold, effective_n,"
     " detail FROM readings ORDER BY monitor, reference, day",
     "monitors": "SELECT name, state FROM monitors ORDER BY name",

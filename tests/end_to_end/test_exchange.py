@@ -185,11 +185,7 @@ class Cells(HTMLParser):
         if self._is_cell:
             self.rows[-1].append(data)
 
-<<<<<<< HEAD
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the parser's signature
-=======
     def handle_endtag(self, _: str) -> None:
->>>>>>> g5
         self._is_cell = False
 
 

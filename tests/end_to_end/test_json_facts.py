@@ -53,8 +53,13 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "config-show": (["config", "show"], 0),
 }
 CHANGING = {
+<<<<<<< HEAD
     "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export",
     "models-export", "models-import",
+=======
+    "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "models-freeze",
+    "models-unfreeze", "bars-export",
+>>>>>>> g1
 }  # fmt: skip
 """Commands that change or write something; a test beside the change validates what they say."""
 
@@ -145,6 +150,18 @@ def test_changing_commands_refuse_what_does_not_exist_and_change_nothing(trained
     assert trained_copy.facts("models", "list") == before
     assert trained_copy.regimed("messages", "retry", "1").returncode == 2
     assert trained_copy.regimed("quarantine", "drop", "other.csv").returncode == 2
+
+
+def test_a_freeze_by_hand_is_told_and_lifted(trained_copy: Installation) -> None:
+    said = trained_copy.facts("models", "freeze", "--reason", "an odd week")
+    validate("models-freeze", said)
+    status = trained_copy.facts("status", code=3)
+    validate("status", status)
+    assert status["frozen"]["reason"] == "an odd week"
+    said = trained_copy.facts("models", "unfreeze", "--reason", "it was the feed")
+    validate("models-unfreeze", said)
+    assert trained_copy.facts("status", code=3)["frozen"] is None
+    assert [event.name for event in trained_copy.events("gate.")][-2:] == ["gate.frozen", "gate.unfrozen"]
 
 
 def test_a_question_to_a_stopped_daemon_is_kept_for_its_start(trained_copy: Installation) -> None:

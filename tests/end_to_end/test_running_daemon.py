@@ -184,6 +184,11 @@ def change_champion_by_hand(place: Installation) -> None:
     back = place.facts("models", "rollback", "--reason", "it was a try")
     assert back == {"schema": 1, "champion": champion, "previous": other}
     assert place.events("gate.rolled_back")[-1].fields["reason"] == "it was a try"
+    assert place.facts("status", code=1)["frozen"]["reason"] == "it was a try"
+    unfrozen = place.facts("models", "unfreeze", "--reason", "it was only a try")
+    assert unfrozen == {"schema": 1, "frozen": False, "champion": champion, "reason": "it was only a try"}
+    assert place.facts("status", code=1)["frozen"] is None
+    assert place.events("gate.unfrozen")[-1].fields["reason"] == "it was only a try"
     assert place.facts("models", "verify")["findings"] == []
 
 

@@ -15,6 +15,7 @@ from daemon.records import ChildEnd, Outcome, TrialLooked
 from daemon.settings import ArchiveSettings, FeaturesSettings, GateSettings, MarketSettings, Settings
 from daemon.trials import TrialKind, rivals, trials_of
 from registry.errors import AliasRefusedError
+from registry.glance import Frozen, glance
 from registry.types import Alias, Manifest, Member, MemberStatus
 from tests.desk import Desk
 
@@ -340,3 +341,23 @@ def test_a_freeze_is_lifted_by_hand_and_both_are_in_the_history(desk: Desk) -> N
 def test_without_a_champion_there_is_nothing_to_freeze(desk: Desk) -> None:
     with pytest.raises(AliasRefusedError, match="no champion yet"):
         desk.tools.registry.freeze(reason="why not", actor="ann", at=NOON, key="one")
+
+
+# What status and the commands say.
+
+
+def test_status_tells_of_shadow_probation_and_freeze(desk: Desk) -> None:
+    with_probation(desk)
+    desk.tools.registry.freeze(reason="an odd week", actor="ann", at=NOON, key="by hand")
+    seen = glance(desk.tools.layout.registry / "registry.db")
+    assert (seen.shadow, seen.previous) == (None, "v1")
+    assert seen.frozen == Frozen(since="2024-03-01T12:00:00.000000+00:00", actor="ann", reason="an odd week")
+    desk.tools.registry.unfreeze(reason="all is well", actor="ann", at=NOON, key="by hand")
+    assert glance(desk.tools.layout.registry / "registry.db").frozen is None
+
+
+def test_after_a_rollback_that_freezes_the_glance_says_so(desk: Desk) -> None:
+    desk.do(looked(with_probation(desk), "PROMOTE"))
+    frozen = glance(desk.tools.layout.registry / "registry.db").frozen
+    assert frozen is not None
+    assert (frozen.actor, frozen.reason) == ("gate", "so the days say")
