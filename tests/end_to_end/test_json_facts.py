@@ -53,13 +53,10 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "config-show": (["config", "show"], 0),
 }
 CHANGING = {
-<<<<<<< HEAD
     "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export",
     "models-export", "models-import",
-=======
     "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "models-freeze",
     "models-unfreeze", "bars-export",
->>>>>>> g1
 }  # fmt: skip
 """Commands that change or write something; a test beside the change validates what they say."""
 
