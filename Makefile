@@ -46,7 +46,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.features
 	$(BIN)/python -m benchmarks.arrival
 	$(BIN)/python -m benchmarks.training --no-peers
-	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python benchmarks/drift.py
 
 docs: setup
