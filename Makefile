@@ -47,7 +47,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.arrival
 	$(BIN)/python -m benchmarks.training --no-peers
 	$(BIN)/python -m benchmarks.registry
-	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python -m benchmarks.gate
 	$(BIN)/python benchmarks/drift.py
 
 docs: setup

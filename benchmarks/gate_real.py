@@ -9,6 +9,8 @@ member stands for a recipe. Printed are
   whether their log-loss is lower in all five regimes or only in some;
 - ``damage``: the same for members that are better by 1.4 % or more in all five, after the probabilities of a
   share of their rows in one regime were turned round among the classes;
+  told apart are pairs in which the candidate is now worse there than the champion, and those in which it was
+  so much better that it still is not;
 - ``null``: two members of nearly equal log-loss, their days swapped at random in blocks of 20, all history.
 
 Windows of one comparison are nested and the pairs share members, so the shares are no independent trials.
@@ -224,12 +226,12 @@ def print_damage(
     ]
     for regime, share in DAMAGES:
         generator = np.random.default_rng(seed)
-        verdicts: Counter[str] = Counter()
         for candidate in sorted({candidate for _, candidate in better}):
             spoiled = judge.members.scores(judge.members.damaged(candidate, regime, share, generator))
             for champion in (one for one, other in better if other == candidate):
-                verdicts += judge.windows(spoiled, scores[champion])
-        groups[f"{share:.0%} of {regime}"] = verdicts
+                left = judge.gains(spoiled, scores[champion])[REGIMES.index(regime)]
+                name = f"{share:.0%} of {regime}, {'worse' if left < 0 else 'still better'} there"
+                groups.setdefault(name, Counter()).update(judge.windows(spoiled, scores[champion]))
     return told_groups("damage", groups)
 
 
@@ -270,7 +272,7 @@ def told(verdicts: Counter[str]) -> str:
 def told_groups(title: str, groups: Mapping[str, Counter[str]]) -> dict[str, dict[str, float]]:
     """Print one line a group and give the shares."""
     for name, verdicts in groups.items():
-        print(f"{title:7} {name:25} n {verdicts.total():5}  {told(verdicts)}", flush=True)
+        print(f"{title:7} {name:45} n {verdicts.total():5}  {told(verdicts)}", flush=True)
     return {name: shares(verdicts.items(), verdicts.total()) for name, verdicts in groups.items()}
 
 
