@@ -44,10 +44,8 @@ def look_policy(policy: Policy, *, days: int, looks: int, required: Collection[R
     blocks = max(BLOCKS_MIN, min(policy.blocks, days // DAYS_PER_BLOCK_MIN))
     days_min = min(policy.days_min, max(days, BLOCKS_MIN * DAYS_PER_BLOCK_MIN))
     return replace(
-        policy,
+        policy.shared_among(looks),
         name=f"{policy.name}, one of {looks} looks",
-        alpha=policy.alpha / looks,
-        benefit_alpha=policy.benefit_alpha / looks,
         blocks=blocks,
         days_min=max(days_min, DAYS_PER_BLOCK_MIN * blocks),
         episodes_min=1,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from daemon.adapters.ledger import StoredEvent
 
 POLL_S: Final = 0.05
-LIMIT_S: Final = 120.0
+LIMIT_S: Final = 300.0
 """A process that hangs is a failed test; nothing here measures speed."""
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 CONFIGURATION: Final = """
