@@ -31,8 +31,10 @@ def _set(options: argparse.Namespace, *, frozen: bool) -> int:
     with writing(layout) as journal, Registry.open(layout.registry) as registry:
         act = registry.freeze if frozen else registry.unfreeze
         event = act(reason=options.reason, actor=actor, at=at, key=f"by hand:{at.isoformat()}")
-        name = "gate.frozen" if frozen else "gate.unfrozen"
-        journal.note([Event(name=name, fields={"actor": actor, "reason": options.reason})], now=at)
+        fields = {"actor": actor, "reason": options.reason}
+        frozen_event = Event(name="gate.frozen", fields=fields)
+        unfrozen_event = Event(name="gate.unfrozen", fields=fields)
+        journal.note([frozen_event if frozen else unfrozen_event], now=at)
     if options.json:
         print_json({"frozen": frozen, "champion": event.version, "reason": event.reason})
     else:

@@ -19,6 +19,7 @@ MEANINGS: Final = {
     "metric": "in what benefit and floors are tested: log_loss or accuracy",
     "safety_metrics": "in what a candidate must be no worse than the champion, in every regime",
     "alpha": "one-sided level of every safety and floor bound, a regime",
+    "alpha_other": "one-sided level of the lower bounds in regimes that need not pass (regimes_required)",
     "blocks": "blocks of consecutive days of the t test (Ibragimov & Mueller 2010)",
     "days_min": "days that a regime needs before it is tested",
     "rows_min": "rows that a regime needs before it is tested",
