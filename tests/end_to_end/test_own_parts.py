@@ -61,8 +61,6 @@ def place(
     place.wait_until_idle()
     assert place.regimed("train", "--now").returncode == 0
     place.wait_until_idle()
-    assert place.regimed("models", "promote", "v1", "--reason", "to be tried").returncode == 0
-    place.wait_until_idle()
     place.drop(market.next_day)
     place.wait_until_idle()
     assert place.stop() == 0
