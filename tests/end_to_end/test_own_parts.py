@@ -51,7 +51,7 @@ def place(
 ) -> Installation:
     """Give a stopped daemon that trained with the example, and scored one more day.
 
-    The version is made champion by hand: what the gate says of so short a history is not asked here.
+    The gate makes the version champion, since there is none before it.
     """
     assert packages.is_dir()
     place = installation_at(tmp_path_factory.mktemp("own") / "regimed")
