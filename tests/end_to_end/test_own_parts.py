@@ -26,7 +26,7 @@ OWN = CONFIGURATION.replace(
     'models = ["logistic_regression", "vote", "own_parts:neighbours"]\n'
     'trusted_types = ["own_parts.WeightedNeighbours", "sklearn.decomposition._pca.PCA"]',
 ).replace("[schedule]", '[features]\nown = "candles"\n[labels]\nlabeler = "drawdown"\n[schedule]')
-MEMBERS = ["logistic_regression", "own_parts:neighbours", "own_parts:vote"]
+MEMBERS = ["barrier", "logistic_regression", "own_parts:neighbours", "own_parts:vote"]
 
 
 @pytest.fixture(scope="module")
