@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 
-.PHONY: setup demo test check format lint types contracts fast bench docs lock clean
+.PHONY: setup demo test soak check format lint types contracts fast bench docs lock clean
 
 setup: $(READY)
 
@@ -19,7 +19,10 @@ demo: setup
 	$(BIN)/regimed demo
 
 test: check
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m 'slow and not long'
+
+soak: setup
+	$(BIN)/python -m pytest -m long
 
 check: lint types contracts fast
 

@@ -189,6 +189,7 @@ def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     assert bytes_of(results) == expected
 
 
+@pytest.mark.long
 def test_rows_outlive_the_only_worker_that_had_them(
     lonely: Cluster, jobs: list[FitJob], expected: dict[tuple[str, str], bytes]
 ) -> None:
@@ -203,6 +204,7 @@ def test_rows_outlive_the_only_worker_that_had_them(
     assert bytes_of(results) == {key: expected[key] for key in expected if key[1] == "2010"}
 
 
+@pytest.mark.long
 def test_a_fit_that_kills_its_workers_is_a_recorded_failure(
     monkeypatch: pytest.MonkeyPatch, cluster: Cluster, jobs: list[FitJob]
 ) -> None:
@@ -243,6 +245,7 @@ def test_a_scheduler_without_workers_ends_the_run(cluster: Cluster, jobs: list[F
         list(cluster.fits(jobs, wait_s=1.0))
 
 
+@pytest.mark.long
 def test_a_scheduler_that_dies_in_the_middle_ends_the_run(two_workers: Cluster, jobs: list[FitJob]) -> None:
     results = two_workers.fits(jobs, wait_s=20.0)
     next(results)
@@ -251,12 +254,14 @@ def test_a_scheduler_that_dies_in_the_middle_ends_the_run(two_workers: Cluster, 
         list(results)
 
 
+@pytest.mark.long
 def test_a_worker_of_several_threads_is_refused(cluster: Cluster, jobs: list[FitJob]) -> None:
     cluster.add_worker(threads=2)
     with pytest.raises(FitsLostError, match="has 2 threads; start it with --nthreads 1"):
         list(cluster.fits(jobs))
 
 
+@pytest.mark.long
 def test_a_worker_of_other_versions_is_refused(cluster: Cluster, jobs: list[FitJob]) -> None:
     cluster.add_worker()
     salt = json.dumps({**json.loads(versions_salt()), "numpy": "1.0"}, sort_keys=True)

@@ -69,7 +69,7 @@ def test_a_run_trains_a_version_and_the_gate_says_why_it_is_champion(trained: In
         champion = registry.champion()
         assert champion is not None
         assert champion.name == "v1"
-        assert sorted(champion.manifest.members) == ["lightgbm", "logistic_regression"]
+        assert sorted(champion.manifest.members) == ["barrier", "lightgbm", "logistic_regression"]
         assert all(member.sha256 for member in champion.manifest.members.values())
         report = registry.report("v1")
         assert report is not None
