@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from regime.barrier.forecast import FEAR
-from regime.barrier.members import correct_series, thinned
-from regime.barrier.parameters import EVERY_DAYS
-from regime.models.pool import BARRIER_PLUS, MEAN, NO_CALIBRATION, POOLS, STACKING
+from regime.barrier.members import correct_series, learnable_rows
+from regime.models.pool import NO_CALIBRATION, POOLS
 from regime.pooling import PoolRows, pool_rows
 from regime.predictions import Predictions
 from regime.scorecard import REGIME_PRIOR
@@ -62,7 +61,7 @@ def out_of_fold(
         barrier=baselines.get(VOLATILITY_BARRIER, baselines[REGIME_PRIOR]),
         embargo_days=settings.walk_forward.embargo_days,
     )
-    pools = {kind: pool_rows(pool_input, kind, NO_CALIBRATION) for kind in (BARRIER_PLUS, MEAN, STACKING)}
+    pools = {kind: pool_rows(pool_input, kind, NO_CALIBRATION) for kind in POOLS}
     chosen = pools[settings.ensemble]
     if settings.calibration != NO_CALIBRATION:
         chosen = pool_rows(pool_input, settings.ensemble, settings.calibration)
@@ -92,7 +91,7 @@ def baselines_of(
         len(training_set.target.classes),
     )
     if barrier is not None:
-        learnt = fold.train[thinned(training_set.date[fold.train], EVERY_DAYS)]
+        learnt = fold.train[learnable_rows(training_set.date[fold.train])]
         raw = barrier.raw[FEAR]
         corrected = correct_series(raw[learnt], training_set.y[learnt], raw[fold.validate])
         found[VOLATILITY_BARRIER] = np.exp(corrected)

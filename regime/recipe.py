@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 ROWS_MIN: Final = 1000
 """Below this the five folds of five regimes hold a few days each, and nothing can be told apart."""
 
-BARRIER: Final = "barrier"
-NOTHING: Final = "nothing"
-STARTS: Final = (BARRIER, NOTHING)
+FROM_BARRIER: Final = "barrier"
+FROM_NOTHING: Final = "nothing"
+STARTS: Final = (FROM_BARRIER, FROM_NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class TrainingSettings:
 
     models: tuple[str, ...] = tuple(MODELS)
     ensemble: str = "barrier_plus"
-    start_from: str = BARRIER
+    start_from: str = FROM_BARRIER
     calibration: str = "none"
     market_features: bool = False
     weights: str = "reference"

@@ -208,8 +208,10 @@ def allot(total: int, share: NDArray[np.float64], capacity: NDArray[np.integer])
     return given
 
 
-def thin(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.intp]:
-    """Give the ascending positions of the rows on each n-th weekday, counted from a fixed Wednesday of 1970.
+def thin(
+    date: NDArray[np.datetime64], every_days: int, *, anchor: np.datetime64 = THIN_ANCHOR
+) -> NDArray[np.intp]:
+    """Give the ascending positions of the rows on each n-th weekday, counted from a fixed day of 1970.
 
     Targets of neighbouring days overlap for most of their horizon: every fifth day holds nearly all they
     know at a fifth of the cost. The calendar counts, not the rows, so that a chosen day stays chosen
@@ -225,6 +227,8 @@ def thin(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.intp]:
         Shape (n_rows,), in any order.
     every_days
         1 takes all rows.
+    anchor
+        The weekday that is counted from, by default a Wednesday.
 
     Raises
     ------
@@ -237,7 +241,7 @@ def thin(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.intp]:
     """
     if every_days < 1:
         raise SettingInvalidError(f"every_days = {every_days}; give 1 or more")
-    weekdays = np.busday_count(THIN_ANCHOR, date.astype("datetime64[D]"))
+    weekdays = np.busday_count(anchor, date.astype("datetime64[D]"))
     return np.flatnonzero(weekdays % every_days == 0)
 
 

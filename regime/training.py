@@ -23,8 +23,7 @@ from regime.fit_rows import choose_rows
 from regime.fitting import Fitter, PlannedFits, Progress, failures_of, fitted_models
 from regime.models.ensemble import Ensemble
 from regime.out_of_fold import out_of_fold
-from regime.recipe import BARRIER as FROM_BARRIER
-from regime.recipe import recipe_hash
+from regime.recipe import FROM_BARRIER, recipe_hash
 from regime.scoring import score
 
 if TYPE_CHECKING:

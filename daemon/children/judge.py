@@ -15,7 +15,7 @@ import numpy as np
 from daemon.children.champion import golden_reproduces, load_version
 from daemon.children.data import settings_of
 from daemon.children.speech import main_of
-from daemon.children.stored import CANDIDATE, PRIOR, evidence_of_bytes
+from daemon.children.stored import CANDIDATE, PRIOR, common_rows, evidence_of_bytes
 from daemon.layout import Layout
 from regime.features.own import feature_hash
 from registry.errors import RegistryError
@@ -109,28 +109,12 @@ def _evidence(registry: Registry, version: ModelVersion, champion: ModelVersion 
     if champion.manifest.target != version.manifest.target:
         return None
     other = _stored(registry, champion)
-    own_at, other_at = _common(own, other)
+    own_at, other_at = common_rows(own, other)
     return _rows(own, own_at, classes, _proba(other, CANDIDATE, classes)[other_at])
 
 
 def _stored(registry: Registry, version: ModelVersion) -> dict[str, NDArray[Any]]:
     return evidence_of_bytes(registry.get_blob(registry.artifacts(version.name)["evidence"].sha256))
-
-
-def _common(
-    own: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the positions of the (date, symbol) rows with the same outcome in both."""
-    places = {
-        (day, symbol): at for at, (day, symbol) in enumerate(zip(other["date"], other["symbol"], strict=True))
-    }
-    pairs = [
-        (at, place)
-        for at, key in enumerate(zip(own["date"], own["symbol"], strict=True))
-        if (place := places.get(key)) is not None and own["truth"][at] == other["truth"][place]
-    ]
-    found = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
 
 
 def _proba(columns: dict[str, NDArray[Any]], title: str, classes: tuple[str, ...]) -> NDArray[np.float64]:

@@ -88,3 +88,19 @@ def evidence_of_bytes(content: bytes) -> dict[str, NDArray[np.generic]]:
         columns[name] = columns[name].astype(str)
     columns["date"] = columns["date"].astype("datetime64[D]")
     return columns
+
+
+def common_rows(
+    own: dict[str, NDArray[np.generic]], other: dict[str, NDArray[np.generic]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the positions of the (date, symbol) rows with the same outcome in both."""
+    places = {
+        (day, symbol): at for at, (day, symbol) in enumerate(zip(other["date"], other["symbol"], strict=True))
+    }
+    pairs = [
+        (at, place)
+        for at, key in enumerate(zip(own["date"], own["symbol"], strict=True))
+        if (place := places.get(key)) is not None and own["truth"][at] == other["truth"][place]
+    ]
+    found = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]

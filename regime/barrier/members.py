@@ -18,6 +18,7 @@ from regime.barrier.inputs import RANKS, SEASONS, SHAPES
 from regime.barrier.parameters import (
     CALIBRATION_ROWS_MIN,
     EVERY_DAYS,
+    LEARN_ANCHOR,
     OFFSET_RIDGE,
     RECALIBRATION_RIDGE,
     STANDARD_DEVIATIONS_MAX,
@@ -25,6 +26,7 @@ from regime.barrier.parameters import (
 from regime.barrier.series import barrier_log_probabilities
 from regime.barrier.softmax import Correction, centred, fit_correction
 from regime.calendar_blocks import QUARTER, YEAR, calendar_blocks, matured_sessions
+from regime.sampling import thin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,7 +144,8 @@ def learn_barrier(
 
 def _learn(rows: BarrierRows, embargo_days: int, seed: int, report: Callable[[str], None]) -> BarrierHistory:
     sessions, matured = matured_sessions(rows.date, rows.horizon_end, embargo_days)
-    learnable = thinned(rows.date, EVERY_DAYS)
+    learnable = np.zeros(len(rows.date), dtype=bool)
+    learnable[learnable_rows(rows.date)] = True
     sigma, forecaster = _forecasts(rows, sessions, matured, learnable, seed, report)
     raw = {source: rows.raw(sigma[source]) for source in SOURCES}
     log_proba, fits = {}, {}
@@ -175,9 +178,9 @@ def correct_series(
         return fit_correction(centred(raw), raw, y, ridge).correct(centred(asked), asked)
 
 
-def thinned(date: NDArray[np.datetime64], every_days: int) -> NDArray[np.bool_]:
-    """Tell the rows of each n-th weekday counted from 1970, shape (n_rows,), whatever is loaded."""
-    return np.asarray(np.busday_count("1970-01-01", date) % every_days == 0)
+def learnable_rows(date: NDArray[np.datetime64]) -> NDArray[np.intp]:
+    """Give the positions of the rows that members learn from: those of each fifth session."""
+    return thin(date, EVERY_DAYS, anchor=np.datetime64(LEARN_ANCHOR, "D"))
 
 
 def _forecasts(

@@ -11,6 +11,9 @@ EVERY_DAYS: Final = 5
 """Members learn from each fifth session: neighbouring targets share 13 of 14 returns, and a fifth of the rows
 costs a fifth of the time."""
 
+LEARN_ANCHOR: Final = "1970-01-01"
+"""The day they are counted from: a Thursday, as in the published figures."""
+
 HAR_RIDGE: Final = 0.02
 """Penalty beside the mean squared error, on standardised log ratios."""
 
