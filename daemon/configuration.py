@@ -15,10 +15,12 @@ import typing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, time
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.errors import SettingsInvalidError
+from daemon.gate_rules import faults_of_rules
 from daemon.markets import clashes
 from daemon.own import path_of
 from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
@@ -26,7 +28,6 @@ from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from dataclasses import Field
-    from pathlib import Path
 
     from daemon.settings import LabelsSettings
 
@@ -70,6 +71,7 @@ def read_configuration(path: Path | None, environment: Mapping[str, str]) -> Con
     settings = _settings(tables, faults)
     if not faults:
         faults.extend(_contradictions(settings))
+    faults.extend(faults_of_rules(settings.gate, Path() if path is None else path.parent))
     if faults:
         raise SettingsInvalidError(source, tuple(faults))
     return Configuration(settings=settings, origins=origins)
@@ -171,19 +173,26 @@ def _part(prefix: str, given: Any, default: Any, faults: list[str]) -> Any:
 
 def _checked(value: Any, wanted: Any, field: Field[Any]) -> Any:
     converted = _converted(value, wanted)
-    low, high, choices, group = (field.metadata[name] for name in ("low", "high", "choices", "group"))
+    low, high, choices, group, suffix = (
+        field.metadata[name] for name in ("low", "high", "choices", "group", "suffix")
+    )
     if group is not None:
         return _named(converted, field, group)
     if choices:
         for item in converted if isinstance(converted, tuple) else (converted,):
-            if item not in choices:
-                raise ValueError(f"allowed: {', '.join(choices)}{_nearest(str(item), choices)}")
+            if item not in choices and not _is_own_file(item, suffix):
+                own = f", or a file whose name ends in {suffix}" if suffix else ""
+                raise ValueError(f"allowed: {', '.join(choices)}{own}{_nearest(str(item), choices)}")
     if isinstance(converted, tuple) and low is not None and not converted:
         raise ValueError("must have at least one entry")
     for item in converted if isinstance(converted, tuple) else (converted,):
         if low is not None and not low <= item <= (float("inf") if high is None else high):
             raise ValueError(f"must be {_range(low, high)}")
     return converted
+
+
+def _is_own_file(value: str, suffix: str | None) -> bool:
+    return suffix is not None and value.endswith(suffix)
 
 
 def _named(converted: Any, field: Field[Any], group: str) -> Any:
@@ -338,7 +347,8 @@ def _rendered(entry: Field[Any], value: Any) -> list[str]:
     allowed = ""
     if entry.metadata["choices"]:
         own = ("package.module:attribute",) if entry.metadata["group"] else ()
-        allowed = f" ({' | '.join((*entry.metadata['choices'], *own))})"
+        file = (f"FILE{entry.metadata['suffix']}",) if entry.metadata["suffix"] else ()
+        allowed = f" ({' | '.join((*entry.metadata['choices'], *own, *file))})"
     elif entry.metadata["low"] is not None:
         allowed = f" ({_range(entry.metadata['low'], entry.metadata['high'])})"
     return [f"# {entry.metadata['text']}{allowed}", f"{entry.name} = {_shown(value)}"]

@@ -33,12 +33,14 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     group: str | None = None,
+    suffix: str | None = None,
 ) -> Any:
     """Declare a setting: its default, its meaning, and what is allowed.
 
-    With a ``group`` of entry points, parts of the user's own are allowed beside the choices (``daemon.own``).
+    With a ``group`` of entry points, parts of the user's own are allowed beside the choices (``daemon.own``);
+    with a ``suffix``, files of the user's own whose names end so.
     """
-    facts = {"text": text, "low": low, "high": high, "choices": choices, "group": group}
+    facts = {"text": text, "low": low, "high": high, "choices": choices, "group": group, "suffix": suffix}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=facts)
     return field(default=default, metadata=facts)
@@ -321,7 +323,15 @@ class ArchiveSettings:
 class GateSettings:
     """Promotion."""
 
-    policy: str = setting("default", "the gate's policy", choices=("default", "strict", "accuracy"))
+    policy: str = setting(
+        "default",
+        "the gate's policy, or a file of your own (`regimed gate policy`); absolute or relative to this file",
+        choices=("default", "strict", "accuracy"),
+        suffix=".toml",
+    )
+    sectors: str = setting(
+        "", "CSV with the columns symbol and sector, by which the gate also reads; empty: it reads none"
+    )
     automatic: bool = setting(default=True, text="promote by itself what the gate lets through")
     shadow_looks: tuple[int, ...] = setting(
         (40, 60, 90, 120),

@@ -73,6 +73,9 @@ class Evidence:
         if it is not known; without either there is nothing to compare with.
     classes
         Names of the classes, in the order of the columns.
+    sector
+        Shape (n_rows,), the sector of each symbol; an empty one counts in none. None if sectors are not
+        known.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class Evidence:
     champion: NDArray[np.float64] | None
     prior: NDArray[np.float64] | None
     classes: tuple[str, ...]
+    sector: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         _check_classes(self)
@@ -112,6 +116,7 @@ class Evidence:
             candidate=self.candidate[order],
             champion=None if self.champion is None else self.champion[order],
             prior=None if self.prior is None else self.prior[order],
+            sector=None if self.sector is None else self.sector[order],
         )
 
     def digest(self) -> str:
@@ -124,6 +129,8 @@ class Evidence:
             digest.update(numbers[order].astype("<i8").tobytes())
         for name, probabilities in _probabilities(self):
             digest.update(name.encode() + probabilities[order].astype("<f8").tobytes())
+        if self.sector is not None:
+            digest.update(("sector\0" + "\0".join(self.sector[order].astype(np.str_).tolist())).encode())
         return digest.hexdigest()
 
 
@@ -154,6 +161,8 @@ def _check_shapes(evidence: Evidence) -> None:
     rows, classes = len(evidence.date), len(evidence.classes)
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(("date", "symbol", "regime", "truth"), (rows,))
     expected |= {name: (rows, classes) for name, _ in _probabilities(evidence)}
+    if evidence.sector is not None:
+        expected["sector"] = (rows,)
     for name, shape in expected.items():
         if getattr(evidence, name).shape != shape:
             raise EvidenceInvalidError(

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regime.types import REGIMES, Regime
+from registry.also import harmed_sectors, open_questions, read_also
 from registry.gate_report import (
     Benefit,
+    Finding,
     GateReport,
     Invariants,
     Kind,
@@ -25,7 +27,7 @@ from registry.gate_report import (
 )
 from registry.policy import GateError
 from registry.safety import RegimeDays, RegimeTrial, no_days, regime_days, regime_verdict, try_regime, untried
-from registry.statistics import alpha_spent, combined_p, weighted_mean
+from registry.statistics import alpha_spent, combined_p, daily_means, hits, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Benefit",
     "Candidate",
+    "Finding",
     "GateReport",
     "Invariants",
     "Kind",
@@ -64,12 +67,15 @@ class Candidate:
     invariants
         What was checked of its artifact. None means that there is no artifact, as when a file of
         predictions is judged. Only the candidate's are used.
+    drift_alarms
+        The drift monitors of features that are in alarm; None if not known. Only the champion's are used.
     """
 
     version: str
     recipe_hash: str
     age_days: int | None
     invariants: Invariants | None
+    drift_alarms: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +120,23 @@ def judge(
     of it, see `Verdict`; in the order in which they are decided:
 
     - ERROR: an invariant is broken, or evidence and champion do not fit together.
-    - HOLD_SUSPICIOUS: a gain in accuracy that smells of a leak, or a refit unlike its champion.
-    - REJECT: harm is shown in some regime, against the champion or against the regime prior.
-    - HOLD_INSUFFICIENT: no regime could be tested (or the policy asks for a floor that is not proven and
-      there is no champion).
+    - HOLD_SUSPICIOUS: a gain in accuracy that smells of a leak, over the champion or, for a first one, over
+      the regime prior; or a refit unlike its champion.
+    - REJECT: harm is shown in some regime, against the champion or against the regime prior, or in a sector
+      where the policy asks for sectors.
+    - HOLD_INSUFFICIENT: no regime could be tested (or there is no champion, and what the policy asks beyond
+      the regimes is not given).
     - BOOTSTRAP: there is no champion.
     - HOLD_EQUIVALENT: a change shows no benefit and the champion is not due for a refresh.
-    - SHADOW: a tested regime is UNPROVEN, or a required one, such as crash, does not PASS.
+    - SHADOW: a tested regime is UNPROVEN, a required one, such as crash, does not PASS, or the policy also
+      asks for calibration or drift and does not get it.
     - PROMOTE: what remains.
     """
     case = _Case(candidate=candidate, champion=champion, evidence=evidence, policy=policy, ledger=ledger)
     fault = _fault(case)
     if fault is not None:
         verdicts = tuple(untried(regime, Status.ERROR, fault, policy) for regime in REGIMES)
-        return _report(case, Verdict.ERROR, fault, verdicts, benefit=None, disagreement=None)
+        return _report(case, Verdict.ERROR, fault, verdicts, benefit=None, disagreement=None, also=())
     days = no_days() if evidence is None else regime_days(evidence, policy)
     return _judged(case, days)
 
@@ -154,8 +163,19 @@ def _judged(case: _Case, days: Sequence[RegimeDays]) -> GateReport:
     verdicts = tuple(regime_verdict(trial, policy) for trial in trials)
     benefit = _benefit(case, trials)
     disagreement = _disagreement(case)
-    verdict, reason = _decide(case, verdicts, benefit, disagreement)
-    return _report(case, verdict, reason, verdicts, benefit=benefit, disagreement=disagreement)
+    tested = [trial.regime for trial in trials if trial.sufficient]
+    also = read_also(
+        case.evidence,
+        tested,
+        None if case.champion is None else case.champion.drift_alarms,
+        policy,
+        is_first=case.champion is None,
+    )
+    suspicion = _suspicion(case, verdicts, disagreement)
+    if case.champion is None and suspicion is None:
+        suspicion = _suspicion_of_first(case, tested)
+    verdict, reason = _decide(case, verdicts, benefit, also, suspicion)
+    return _report(case, verdict, reason, verdicts, benefit=benefit, disagreement=disagreement, also=also)
 
 
 def _fault(case: _Case) -> str | None:
@@ -216,22 +236,24 @@ def _decide(
     case: _Case,
     verdicts: Sequence[RegimeVerdict],
     benefit: Benefit | None,
-    disagreement: float | None,
+    also: Sequence[Finding],
+    suspicion: str | None,
 ) -> tuple[Verdict, str]:
-    suspicion = _suspicion(case, verdicts, disagreement)
     if suspicion is not None:
         return Verdict.HOLD_SUSPICIOUS, suspicion
-    failed = _in_status(verdicts, Status.FAIL)
+    failed = (*_in_status(verdicts, Status.FAIL), *harmed_sectors(also))
     if failed:
         return Verdict.REJECT, f"Harm is shown in {_listed(failed)}."
     if len(_in_status(verdicts, Status.INSUFFICIENT)) == len(verdicts):
         return Verdict.HOLD_INSUFFICIENT, "No regime has enough evidence to be tested."
     if case.champion is None:
-        return _decide_first(case, verdicts)
-    return _decide_successor(case, case.champion, verdicts, benefit)
+        return _decide_first(case, verdicts, open_questions(also))
+    return _decide_successor(case, case.champion, verdicts, benefit, open_questions(also))
 
 
-def _decide_first(case: _Case, verdicts: Sequence[RegimeVerdict]) -> tuple[Verdict, str]:
+def _decide_first(
+    case: _Case, verdicts: Sequence[RegimeVerdict], questions: Sequence[str]
+) -> tuple[Verdict, str]:
     """Without a champion the alternative is no model at all, so what is unproven is named, not awaited."""
     doubts = _in_status(verdicts, Status.UNPROVEN)
     if doubts and case.policy.floor_required:
@@ -239,13 +261,19 @@ def _decide_first(case: _Case, verdicts: Sequence[RegimeVerdict]) -> tuple[Verdi
             Verdict.HOLD_INSUFFICIENT,
             f"The policy asks for proven floors, and in {_listed(doubts)} they are not proven.",
         )
-    open_questions = (*doubts, *_in_status(verdicts, Status.INSUFFICIENT))
-    remark = f"; still unproven in {_listed(open_questions)}" if open_questions else ""
+    if questions:
+        return Verdict.HOLD_INSUFFICIENT, f"The policy asks for more: {' '.join(questions)}"
+    unproven = (*doubts, *_in_status(verdicts, Status.INSUFFICIENT))
+    remark = f"; still unproven in {_listed(unproven)}" if unproven else ""
     return Verdict.BOOTSTRAP, f"First champion: worse than the regime prior in no tested regime{remark}."
 
 
 def _decide_successor(
-    case: _Case, champion: Candidate, verdicts: Sequence[RegimeVerdict], benefit: Benefit | None
+    case: _Case,
+    champion: Candidate,
+    verdicts: Sequence[RegimeVerdict],
+    benefit: Benefit | None,
+    questions: Sequence[str],
 ) -> tuple[Verdict, str]:
     shown = benefit is not None and benefit.shown
     stale = champion.age_days is not None and champion.age_days > case.policy.refresh_days
@@ -268,6 +296,8 @@ def _decide_successor(
     ]
     if doubts:
         return Verdict.SHADOW, f"{grounds}, but not shown to be safe in {_listed(doubts)}; fresh days decide."
+    if questions:
+        return Verdict.SHADOW, f"{grounds}, but the policy asks for more: {' '.join(questions)}"
     return Verdict.PROMOTE, f"{grounds}, and safe in every regime that was tested."
 
 
@@ -286,6 +316,31 @@ def _suspicion(case: _Case, verdicts: Sequence[RegimeVerdict], disagreement: flo
     return None
 
 
+def _suspicion_of_first(case: _Case, tested: Sequence[Regime]) -> str | None:
+    """Suspect a first champion that avoids too large a share of the errors of the regime prior.
+
+    The alternative to a first champion is no model, so nothing else would stop one that has seen the future.
+    """
+    rows, most = case.evidence, case.policy.first_gain_max
+    if rows is None or rows.prior is None or most is None:
+        return None
+    leaking = []
+    for regime in tested:
+        inside = rows.regime == regime.value
+        own, prior = (
+            float(daily_means(rows.date[inside], hits(each[inside], rows.truth[inside])).mean())
+            for each in (rows.candidate, rows.prior)
+        )
+        if own - prior > most * (1 - prior):
+            leaking.append(regime)
+    if not leaking:
+        return None
+    return (
+        f"Leak suspected: a first champion that avoids more than {most:.0%} of the regime prior's errors"
+        f" in {_listed(leaking)} is too good to be true."
+    )
+
+
 def _in_status(verdicts: Sequence[RegimeVerdict], status: Status) -> tuple[Regime, ...]:
     return tuple(each.regime for each in verdicts if each.status is status)
 
@@ -302,6 +357,7 @@ def _report(
     *,
     benefit: Benefit | None,
     disagreement: float | None,
+    also: tuple[Finding, ...],
 ) -> GateReport:
     champion, evidence = case.champion, case.evidence
     dated = evidence is not None and len(evidence) > 0
@@ -325,4 +381,6 @@ def _report(
         regimes=verdicts,
         benefit=benefit,
         disagreement=disagreement,
+        rules=case.policy.content(),
+        also=also,
     )

@@ -13,7 +13,9 @@ from registry.policy import GateError, Metric
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+SCHEMAS: Final = (1, 2)
+"""Those that are read. Reports of the first keep of their policy only the hash, and nothing also read."""
 
 
 class ReportInvalidError(GateError):
@@ -140,6 +142,34 @@ class Benefit:
     crash_p: float | None
 
 
+class Aspect(StrEnum):
+    """What is read beside the regimes; it counts only where the policy asks for it."""
+
+    SECTOR = "sector"
+    CALIBRATION = "calibration"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was read beside the regimes, in a sentence and, where they are known, numbers.
+
+    ``of`` is the sector or regime, None for the whole of an aspect. ``status`` is None where the policy does
+    not ask, and the finding is told only. ``mean`` is the gain over the champion (or the regime prior,
+    without one), positive in favour of the candidate: of a sector in the metric of the report with its
+    one-sided bounds, of calibration in expected calibration error.
+    """
+
+    aspect: Aspect
+    of: str | None
+    status: Status | None
+    reason: str
+    mean: float | None = None
+    lcb: float | None = None
+    ucb: float | None = None
+    margin: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateReport:
     """A verdict and everything that led to it; the same inputs give the same bytes.
@@ -147,7 +177,9 @@ class GateReport:
     ``candidate`` and ``champion`` are version names. ``regimes`` has the five of `REGIMES`, in that
     order. ``benefit`` is None where none is asked for (a refit, a first champion) or nothing was
     compared. ``disagreement`` is the share of rows of the last days on which the most probable classes
-    differ. ``invariants`` is None for predictions that come without an artifact.
+    differ. ``invariants`` is None for predictions that come without an artifact. ``rules`` is the whole
+    policy as `Policy.content` gives it, so that a report can be read by the rules it was made by when no
+    program knows them any more; None in a report of schema 1. ``also`` is what was read beside the regimes.
     """
 
     verdict: Verdict
@@ -169,6 +201,8 @@ class GateReport:
     regimes: tuple[RegimeVerdict, ...]
     benefit: Benefit | None
     disagreement: float | None
+    rules: Mapping[str, object] | None
+    also: tuple[Finding, ...]
 
     def __post_init__(self) -> None:
         if tuple(each.regime for each in self.regimes) != REGIMES:
@@ -185,7 +219,9 @@ class GateReport:
 
     def to_json(self) -> str:
         """Give the report as one line of JSON with sorted keys and no NaN."""
-        content = {"schema": SCHEMA, **asdict(self)}
+        content = {"schema": SCHEMA if self.rules is not None else 1, **asdict(self)}
+        if self.rules is None:
+            del content["rules"], content["also"]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -201,7 +237,7 @@ class GateReport:
             return _read(text)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReportInvalidError(
-                f"this is no gate report of schema {SCHEMA} ({error}); restore it from the registry"
+                f"this is no gate report of schema {' or '.join(map(str, SCHEMAS))} ({error}); restore it from the registry"
             ) from error
 
 
@@ -230,8 +266,14 @@ def _refuse_constant(constant: str) -> Never:
 
 def _read(text: str) -> GateReport:
     facts: dict[str, Any] = json.loads(text, parse_constant=_refuse_constant)
-    if facts.pop("schema") != SCHEMA:
-        msg = "another schema"
+    schema = facts.pop("schema")
+    if schema not in SCHEMAS:
+        msg = f"it is of schema {schema}"
+        raise ValueError(msg)
+    if schema == 1:
+        facts |= {"rules": None, "also": ()}
+    elif not isinstance(facts["rules"], dict):
+        msg = "it does not hold its policy"
         raise ValueError(msg)
     facts |= {
         "verdict": Verdict(facts["verdict"]),
@@ -239,6 +281,7 @@ def _read(text: str) -> GateReport:
         "metric": Metric(facts["metric"]),
         "invariants": facts["invariants"] and Invariants(**facts["invariants"]),
         "regimes": tuple(_read_regime(each) for each in facts["regimes"]),
+        "also": tuple(_read_finding(each) for each in facts["also"]),
     }
     if facts["benefit"] is not None:
         facts["benefit"] = Benefit(**facts["benefit"] | {"metric": Metric(facts["benefit"]["metric"])})
@@ -254,3 +297,10 @@ def _read_regime(content: Mapping[str, object]) -> RegimeVerdict:
         "floor_status": None if floor is None else Status(floor),
     }
     return RegimeVerdict(**facts)
+
+
+def _read_finding(content: Mapping[str, object]) -> Finding:
+    facts: dict[str, Any] = dict(content)
+    status = facts["status"]
+    facts |= {"aspect": Aspect(facts["aspect"]), "status": None if status is None else Status(status)}
+    return Finding(**facts)

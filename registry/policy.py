@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
 from regime.types import REGIMES, Regime
 from registry.errors import RegistryError
+from registry.policy_faults import list_fault, range_fault, table_faults, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +108,19 @@ class Policy:
     probability_min
         Probabilities are raised to this and scaled to sum to one again before their logarithm is taken,
         so that a single row cannot weigh without bound.
+    first_gain_max
+        A first champion that avoids a larger share of the regime prior's errors, in any tested regime, is a
+        suspected leak. A share, since where the prior is right on nine rows of ten no gain in accuracy could
+        be large. None: not asked, as in reports from before it existed.
+    calibration_margin
+        By how much the expected calibration error in a tested regime may exceed the champion's (without a
+        champion, the regime prior's). None: reported only.
+    sector_margin
+        The loss in ``metric`` that is tolerated in each sector; half of it, when shown, is harm. None:
+        reported only.
+    drift_alarms_max
+        Drift monitors of features that may be in alarm when a champion is replaced; 0: none. None: reported
+        only.
 
     Raises
     ------
@@ -136,6 +149,10 @@ class Policy:
     disagreement_days: int
     refresh_days: int
     probability_min: float
+    first_gain_max: float | None = None
+    calibration_margin: float | None = None
+    sector_margin: float | None = None
+    drift_alarms_max: int | None = None
 
     def __post_init__(self) -> None:
         faults = _value_faults(self.as_mapping())
@@ -146,14 +163,21 @@ class Policy:
         """Give the policy as plain data, the form that `policy_from_mapping` reads."""
         return asdict(self)
 
+    def content(self) -> dict[str, object]:
+        """Give the policy as JSON holds it, in the one form in which equal policies are equal to the byte."""
+        return {key: _plain(key, value) for key, value in self.as_mapping().items()}
+
     @property
     def hash(self) -> str:
         """Give the SHA-256, in hexadecimal, of everything but the name.
 
+        What a policy does not ask is no part of it, so that a question that is added to the gate changes
+        the hash of no policy that does not ask it.
+
         >>> len(DEFAULT.hash), replace(DEFAULT, name="other").hash == DEFAULT.hash
         (64, True)
         """
-        content = {key: _plain(key, value) for key, value in self.as_mapping().items() if key != "name"}
+        content = {k: v for k, v in self.content().items() if k != "name" and v is not None}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -183,6 +207,10 @@ class Policy:
             benefit_alpha=self.benefit_alpha / looks,
         )
 
+    def tests_alone(self) -> Policy:
+        """Give the policy without what it also asks: of sectors, calibration and drift."""
+        return replace(self, calibration_margin=None, sector_margin=None, drift_alarms_max=None)
+
     def level(self, regime: Regime) -> float:
         """Give the one-sided level of the lower bounds, of safety and of floors, in one regime.
 
@@ -209,6 +237,14 @@ _REAL: Final[dict[str, tuple[float, float]]] = {
     "disagreement_max": (0.0, 1.0),
     "probability_min": (1e-12, 0.01),
 }
+_OPTIONAL: Final[dict[str, tuple[float, float]]] = {
+    "first_gain_max": (0.05, 1.0),
+    "calibration_margin": (0.0, 1.0),
+    "sector_margin": (0.0001, 1.0),
+    "drift_alarms_max": (0, 100),
+}
+"""Numbers that a policy may leave out (None)."""
+_WHOLE_OPTIONAL: Final = ("drift_alarms_max",)
 _BY_REGIME: Final[dict[str, tuple[float, float]]] = {
     "log_loss_margin": (0.0001, 1.0),
     "accuracy_margin": (0.0001, 1.0),
@@ -227,7 +263,7 @@ def policy_named(name: str) -> Policy:
     0.05
     """
     if name not in PRESETS:
-        raise PolicyInvalidError((_unknown("policy", name, tuple(PRESETS)),))
+        raise PolicyInvalidError((unknown("policy", name, tuple(PRESETS)),))
     return PRESETS[name]
 
 
@@ -249,9 +285,9 @@ def policy_from_mapping(mapping: Mapping[str, object]) -> Policy:
     base_name = own.pop("base", DEFAULT.name)
     known_base = isinstance(base_name, str) and base_name in PRESETS
     base = PRESETS[str(base_name)] if known_base else DEFAULT
-    faults = [] if known_base else [_unknown("base", base_name, tuple(PRESETS))]
+    faults = [] if known_base else [unknown("base", base_name, tuple(PRESETS))]
     names = tuple(field.name for field in fields(Policy))
-    faults += [_unknown("key", key, names) for key in own if key not in names]
+    faults += [unknown("key", key, names) for key in own if key not in names]
     merged = base.as_mapping() | {"name": "own"}
     for key in names:
         if key in own:
@@ -265,7 +301,7 @@ def policy_from_mapping(mapping: Mapping[str, object]) -> Policy:
 def _merged(key: str, base: object, own: object, faults: list[str]) -> object:
     if key not in _BY_REGIME or not isinstance(own, dict):
         return own
-    faults += [_unknown(f"regime in {key}", regime, REGIMES) for regime in own if regime not in REGIMES]
+    faults += [unknown(f"regime in {key}", regime, REGIMES) for regime in own if regime not in REGIMES]
     return cast("dict[str, object]", base) | {str(k): v for k, v in own.items() if k in REGIMES}
 
 
@@ -281,7 +317,9 @@ def _built(values: Mapping[str, object]) -> Policy:
 
 def _plain(key: str, value: object) -> object:
     """Give the one form in which equal values are equal to the byte: 2 and 2.0 are one weight."""
-    if key in _REAL:
+    if value is None or key in _WHOLE_OPTIONAL:
+        return value
+    if key in _REAL or key in _OPTIONAL:
         return float(cast("float", value))
     if key in _BY_REGIME:
         return {regime: float(number) for regime, number in cast("dict[str, float]", value).items()}
@@ -293,39 +331,23 @@ def _plain(key: str, value: object) -> object:
 
 def _value_faults(values: Mapping[str, object]) -> list[str]:
     faults = [
-        _range_fault(key, values[key], limits, whole=key in _WHOLE)
-        for key, limits in (_WHOLE | _REAL).items()
+        range_fault(key, values[key], limits, whole=key in _WHOLE) for key, limits in (_WHOLE | _REAL).items()
+    ]
+    faults += [
+        range_fault(key, values[key], limits, whole=key in _WHOLE_OPTIONAL)
+        for key, limits in _OPTIONAL.items()
+        if values[key] is not None
     ]
     for key, limits in _BY_REGIME.items():
-        faults += _table_faults(key, values[key], limits)
-    faults += [_list_fault(key, values[key], allowed) for key, allowed in _LISTS.items()]
+        faults += table_faults(key, values[key], limits)
+    faults += [list_fault(key, values[key], allowed) for key, allowed in _LISTS.items()]
     if values["metric"] not in tuple(Metric):
-        faults.append(_unknown("metric", values["metric"], tuple(Metric)))
+        faults.append(unknown("metric", values["metric"], tuple(Metric)))
     if not isinstance(values["floor_required"], bool):
         faults.append(f"floor_required = {values['floor_required']!r}: give true or false")
     if not isinstance(values["name"], str) or not values["name"]:
         faults.append(f"name = {values['name']!r}: give a word")
     return [fault for fault in faults if fault] or _block_faults(values)
-
-
-def _range_fault(key: str, value: object, limits: tuple[float, float], *, whole: bool) -> str:
-    kinds = int if whole else (int, float)
-    if isinstance(value, kinds) and not isinstance(value, bool) and limits[0] <= value <= limits[1]:
-        return ""
-    return f"{key} = {value!r}: give a {'whole ' if whole else ''}number from {limits[0]:g} to {limits[1]:g}"
-
-
-def _table_faults(key: str, table: object, limits: tuple[float, float]) -> list[str]:
-    if not isinstance(table, dict):
-        return [f"{key} = {table!r}: give a table with a number for each regime"]
-    return [_range_fault(f"{key}.{regime}", table[regime], limits, whole=False) for regime in REGIMES]
-
-
-def _list_fault(key: str, value: object, allowed: tuple[str, ...]) -> str:
-    chosen = list(value) if isinstance(value, (list, tuple)) else []
-    if chosen and all(each in allowed for each in chosen) and len(set(chosen)) == len(chosen):
-        return ""
-    return f"{key} = {value!r}: give a list of one or more of {', '.join(allowed)}"
 
 
 def _block_faults(values: Mapping[str, object]) -> list[str]:
@@ -334,12 +356,6 @@ def _block_faults(values: Mapping[str, object]) -> list[str]:
         return []
     fault = f"days_min = {values['days_min']}: {values['blocks']} blocks need {needed} days or more"
     return [fault]
-
-
-def _unknown(what: str, given: object, allowed: tuple[str, ...]) -> str:
-    near = get_close_matches(str(given), allowed, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(allowed)}"
-    return f"unknown {what} {given!r}: {hint}"
 
 
 DEFAULT: Final = Policy(
@@ -368,6 +384,7 @@ DEFAULT: Final = Policy(
     disagreement_days=60,
     refresh_days=90,
     probability_min=1e-4,
+    first_gain_max=0.5,
 )
 """Safety in log-loss and in accuracy, with equal margins; benefit in log-loss."""
 
@@ -388,3 +405,6 @@ ACCURACY: Final = replace(DEFAULT, name="accuracy", metric=Metric.ACCURACY, safe
 """Per-regime accuracy taken literally, for safety, benefit and floors; log-loss is only reported."""
 
 PRESETS: Final = {policy.name: policy for policy in (DEFAULT, STRICT, ACCURACY)}
+
+FORMER: Final = tuple(replace(policy, first_gain_max=None) for policy in PRESETS.values())
+"""The policies that shipped before a first champion could be too good, for reports that kept a hash alone."""

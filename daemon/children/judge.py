@@ -6,25 +6,33 @@ Result: ``{"verdict", "reason", "champion"}``; the whole report is in the regist
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
+from daemon.adapters.ledger import Ledger as Journaled
 from daemon.children.champion import golden_reproduces, load_version
 from daemon.children.data import settings_of
+from daemon.children.references import alarms_of
 from daemon.children.speech import main_of
 from daemon.children.stored import CANDIDATE, PRIOR, common_rows, evidence_of_bytes
+from daemon.gate_rules import policy_of, sectors_of
 from daemon.layout import Layout
 from regime.features.own import feature_hash
 from registry.errors import RegistryError
 from registry.evidence import Evidence
-from registry.gate import Candidate, Invariants, Kind, Ledger, judge
-from registry.policy import policy_named
+from registry.gate import Candidate, GateReport, Invariants, Kind, Ledger, judge
+from registry.readonly import open_read_only
 from registry.store import Registry
+from registry.types import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from daemon.settings import Settings
@@ -36,20 +44,19 @@ ACTOR: Final = "gate"
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Judge one version and keep the report."""
     now = datetime.fromisoformat(job["now"])
-    settings = settings_of(job)
-    policy = policy_named(settings.gate.policy)
-    with Registry.open(Layout(Path(job["root"])).registry) as registry:
+    settings, layout = settings_of(job), Layout(Path(job["root"]))
+    policy = policy_of(settings.gate.policy, layout.root)
+    sectors = sectors_of(settings.gate, layout.root)
+    with Registry.open(layout.registry) as registry:
         version, champion = registry.version(job["version"]), registry.champion()
         report = judge(
             _candidate(registry, version, now, settings),
-            None if champion is None else _known(champion, now),
-            _evidence(registry, version, champion),
+            None if champion is None else replace(_known(champion, now), drift_alarms=drift_alarms(layout)),
+            with_sectors(_evidence(registry, version, champion), sectors),
             policy,
             _ledger(registry, champion),
         )
-        registry.store_report(
-            version.name, report.to_json(), actor=ACTOR, at=now, key=_key(version, champion, now)
-        )
+        store(registry, report, key=_key(version, champion, now), at=now)
     return {
         "verdict": report.verdict.value,
         "reason": report.reason,
@@ -58,8 +65,36 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(version: ModelVersion, champion: ModelVersion | None, now: datetime) -> str:
-    """Name the judgement, so that the same one is stored once."""
+    """Name the judgement."""
     return f"judge:{version.name}:{champion.name if champion else 'none'}:{now.isoformat()}"
+
+
+def store(registry: Registry, report: GateReport, *, key: str, at: datetime) -> None:
+    """Keep a report, the same one once.
+
+    Judged again after a crash, by a policy that was edited or with drift that has come meanwhile, a version
+    may get another report, which is kept too.
+    """
+    body = report.to_json()
+    registry.store_report(report.candidate, body, actor=ACTOR, at=at, key=f"{key}:{sha256_of(body)[:12]}")
+
+
+def drift_alarms(layout: Layout) -> tuple[str, ...] | None:
+    """Give the drift monitors of features that are in alarm; ``None`` if none has seen a day yet."""
+    with closing(open_read_only(layout.journal)) as connection:
+        return alarms_of(Journaled(connection).monitor_states())
+
+
+@overload
+def with_sectors(evidence: Evidence, sectors: Mapping[str, str] | None) -> Evidence: ...
+@overload
+def with_sectors(evidence: Evidence | None, sectors: Mapping[str, str] | None) -> Evidence | None: ...
+def with_sectors(evidence: Evidence | None, sectors: Mapping[str, str] | None) -> Evidence | None:
+    """Give evidence in which every symbol has its sector; one that is in none of the map has none."""
+    if evidence is None or sectors is None:
+        return evidence
+    named = [sectors.get(symbol, "") for symbol in evidence.symbol.tolist()]
+    return replace(evidence, sector=np.array(named, dtype=np.str_))
 
 
 def _known(version: ModelVersion, now: datetime) -> Candidate:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from daemon.adapters.ledger import Ledger
 from daemon.children.data import first_market, settings_of
 from daemon.children.fresh import first_days, fresh_evidence, fresh_rows, target_of
-from daemon.children.judge import invariants_of
+from daemon.children.judge import drift_alarms, invariants_of, store, with_sectors
 from daemon.children.speech import main_of
 from daemon.children.stored import evidence_of_bytes
+from daemon.gate_rules import policy_of, sectors_of
 from daemon.layout import Layout
 from daemon.markets import first_of
 from daemon.trials import Trial, TrialKind
@@ -24,7 +26,6 @@ from regime.types import REGIMES
 from registry.gate import Candidate, GateReport, judge
 from registry.gate import Ledger as Judged
 from registry.looks import look_policy, passed_in, required_at_look
-from registry.policy import policy_named
 from registry.readonly import open_read_only
 from registry.store import Registry
 
@@ -33,33 +34,45 @@ if TYPE_CHECKING:
     from regime.types import Regime
     from registry.evidence import Evidence
     from registry.gate import Invariants
+    from registry.policy import Policy
     from registry.types import ModelVersion
-
-ACTOR: Final = "gate"
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Look at one trial."""
     trial, now, settings = Trial.of_facts(job["trial"]), datetime.fromisoformat(job["now"]), settings_of(job)
-    with Registry.open(Layout(Path(job["root"])).registry) as registry:
-        evidence = _evidence(job, trial, settings, registry)
-        policy = policy_named(settings.gate.policy)
+    layout = Layout(Path(job["root"]))
+    policy = _policy(trial, settings, layout)
+    with Registry.open(layout.registry) as registry:
+        evidence = with_sectors(
+            _evidence(job, trial, settings, registry), sectors_of(settings.gate, layout.root)
+        )
         required = required_at_look(policy, evidence.regime, _passed(trial, registry))
         own, other = registry.version(trial.version), registry.version(trial.against)
         report = judge(
             _candidate(trial, own, now, invariants=invariants_of(registry, own, settings)),
-            _candidate(trial, other, now, invariants=None),
+            replace(_candidate(trial, other, now, invariants=None), drift_alarms=drift_alarms(layout)),
             evidence,
             look_policy(policy, days=job["days"], looks=job["looks"], required=required),
             Judged(),
         )
-        registry.store_report(own.name, report.to_json(), actor=ACTOR, at=now, key=job["key"])
+        store(registry, report, key=job["key"], at=now)
     return {
         "trial": job["trial"],
         "verdict": report.verdict.value,
         "reason": f"After {job['days']} fresh days: {report.reason}",
         "evidence": report.evidence_hash,
     }
+
+
+def _policy(trial: Trial, settings: Settings, layout: Layout) -> Policy:
+    """Give the policy that is in force.
+
+    What it asks beside the tests holds back a promotion, and must not hold back a former champion that proves
+    better: the champion of now is the one that drifts.
+    """
+    policy = policy_of(settings.gate.policy, layout.root)
+    return policy.tests_alone() if trial.kind is TrialKind.PROBATION else policy
 
 
 def _evidence(job: dict[str, Any], trial: Trial, settings: Settings, registry: Registry) -> Evidence:

@@ -105,6 +105,14 @@ def update_drift(
     return Drift(readings=tuple(readings), alarms=alarms, states=kept)
 
 
+def alarms_of(states: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Give the monitors of features that were in alarm when last asked; ``None`` before the first reading."""
+    if ALARMS not in states:
+        return None
+    active = AlarmState.from_bytes(base64.b64decode(states[ALARMS])).active()
+    return tuple(name for name in active if name in (FeatureRange().name, FeatureDrift().name))
+
+
 def _days(features: FeatureTable, labels: RegimeSeries, bars: Bars) -> dict[str, Any]:
     of_features = tuple(feature_days(features, labels))
     return {

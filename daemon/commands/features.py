@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from daemon.commands.context import print_json, print_table, reading
 from daemon.commands.days import day_of
 from daemon.commands.tables import read_bars_file, write_table
 from daemon.errors import UsageError
+from daemon.gate_rules import read_sectors
 from daemon.layout import layout_of
 from regime.features import CATALOGUE, catalogue_hash, compute_features
 from regime.frames import frame_of_features
@@ -95,17 +95,9 @@ def compute(options: argparse.Namespace) -> int:
     """Compute all features of a file of bars."""
     index = read_bars_file(options.index)
     fear = read_bars_file(options.fear) if options.fear else None
-    sectors = _sectors(Path(options.sectors)) if options.sectors else None
+    sectors = read_sectors(Path(options.sectors)) if options.sectors else None
     table = compute_features(
         read_bars_file(options.bars), index=index, fear=effective_fear(index, fear), sectors=sectors
     )
     write_table(frame_of_features(table), Path(options.out))
     return 0
-
-
-def _sectors(path: Path) -> dict[str, str]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row["symbol"]: row["sector"] for row in csv.DictReader(file)}
-    except (KeyError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} needs the columns symbol and sector: {error}") from error

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_json, reading_registry
 from daemon.commands.days import day_of
-from daemon.commands.gate_policy import policy_of
+from daemon.commands.gate_policy import policy_toml
 from daemon.commands.gate_text import compared_with, explanation_lines, gain_of, judgement_lines
 from daemon.commands.timeline import width_of_output
 from daemon.errors import UsageError
 from daemon.formats.evidence import read_evidence
+from daemon.gate_rules import policy_of
 from daemon.layout import layout_of
 from registry.gate import Candidate, GateReport, Kind, Ledger, judge
-from registry.policy import PRESETS
+from registry.policy import FORMER, PRESETS, policy_from_mapping
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +59,7 @@ def judge_evidence(evidence: Evidence, policy: Policy, *, kind: Kind, judged_bef
 
 def judgement_facts(report: GateReport) -> dict[str, Any]:
     """Give what ``gate judge --json`` says: gains are in the policy's metric."""
-    other = compared_with(report)
+    other, told = compared_with(report), json.loads(report.to_json())
     return {
         "verdict": report.verdict.value,
         "reason": report.reason,
@@ -77,7 +78,8 @@ def judgement_facts(report: GateReport) -> dict[str, Any]:
             }
             for verdict in report.regimes
         },
-        "benefit": json.loads(report.to_json())["benefit"],
+        "benefit": told["benefit"],
+        "also": told["also"],
         "evidence": {
             "hash": report.evidence_hash,
             "rows": report.evidence_rows,
@@ -95,29 +97,41 @@ def explain(options: argparse.Namespace) -> int:
     if not bodies:
         raise UsageError(f"{version} was not judged yet; versions and their verdicts: regimed models list")
     reports = [GateReport.from_json(body) for body in bodies]
-    policy = _known_policy(reports[-1])
+    rules = rules_of(reports[-1])
+    if options.policy:
+        print(_policy_toml(version, rules), end="")
+        return 0
     if options.plot:
         _plot(reports[-1], options.plot)
     if options.json:
-        print_json(_explanation_facts(version, bodies, policy))
+        print_json(_explanation_facts(version, bodies, rules))
     elif not options.plot:
         _print_earlier(reports[:-1])
-        print(*explanation_lines(reports[-1], policy, width_of_output()), sep="\n")
+        print(*explanation_lines(reports[-1], rules, width_of_output()), sep="\n")
     return 0
 
 
-def _known_policy(report: GateReport) -> Policy | None:
-    """Give the policy of a report if it ships with this version; reports keep a policy's hash alone."""
-    return next((policy for policy in PRESETS.values() if policy.hash == report.policy_hash), None)
+def rules_of(report: GateReport) -> Mapping[str, object] | None:
+    """Give the policy of a report: as it keeps it, or, of one that kept a hash alone, one that shipped."""
+    if report.rules is not None:
+        return report.rules
+    shipped = (*PRESETS.values(), *FORMER)
+    return next((policy.content() for policy in shipped if policy.hash == report.policy_hash), None)
 
 
-def _explanation_facts(version: str, bodies: tuple[str, ...], policy: Policy | None) -> dict[str, Any]:
+def _policy_toml(version: str, rules: Mapping[str, object] | None) -> str:
+    if rules is None:
+        raise UsageError(
+            f"the last report on {version} kept only the hash of its policy; look for the file that has it"
+        )
+    return policy_toml(policy_from_mapping(rules))
+
+
+def _explanation_facts(
+    version: str, bodies: tuple[str, ...], rules: Mapping[str, object] | None
+) -> dict[str, Any]:
     told: list[Mapping[str, Any]] = [json.loads(body) for body in bodies]
-    return {
-        "version": version,
-        "reports": told,
-        "policy": None if policy is None else policy.as_mapping(),
-    }
+    return {"version": version, "reports": told, "policy": None if rules is None else dict(rules)}
 
 
 def _print_earlier(reports: list[GateReport]) -> None:

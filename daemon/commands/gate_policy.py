@@ -1,14 +1,12 @@
-"""The gate's policy as a TOML file: printed with what each number means, and read back."""
+"""The gate's policy as a TOML file, printed with what each number means."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daemon.errors import SettingsInvalidError, UsageError
-from registry.policy import PRESETS, ByRegime, Policy, PolicyInvalidError, policy_from_mapping, policy_named
+from daemon.gate_rules import preset_of
+from registry.policy import ByRegime, Policy
 
 if TYPE_CHECKING:
     import argparse
@@ -36,46 +34,22 @@ MEANINGS: Final = {
     "disagreement_days": "over so many of the last days",
     "refresh_days": "a champion older than this is replaced on safety alone",
     "probability_min": "probabilities are raised to this before their logarithm is taken",
+    "first_gain_max": "a first champion that avoids a larger share of the prior's errors is a suspected leak",
+    "calibration_margin": "by how much the calibration error may exceed the champion's in a tested regime",
+    "sector_margin": "the loss that is tolerated in each sector; half of it, when shown, is harm",
+    "drift_alarms_max": "drift monitors of features that may be in alarm at a promotion; 0: none",
 }
 """What each field of `Policy` means, in the order in which they are printed."""
 
 
 def show(options: argparse.Namespace) -> int:
     """Print a policy that ships as a TOML file to start from."""
-    print(policy_toml(_preset(options.name)), end="")
+    print(policy_toml(preset_of(options.name)), end="")
     return 0
 
 
-def policy_of(name_or_file: str) -> Policy:
-    """Give a policy that ships, or that of a TOML file; a name goes before a file of that name.
-
-    Raises
-    ------
-    SettingsInvalidError
-        If the file is no TOML or describes no policy, with every fault; exit code 78.
-    UsageError
-        If there is neither such a policy nor such a file.
-    """
-    path = Path(name_or_file)
-    if name_or_file in PRESETS or not path.is_file():
-        return _preset(name_or_file)
-    try:
-        return policy_from_mapping(tomllib.loads(path.read_text(encoding="utf-8")))
-    except PolicyInvalidError as error:
-        raise SettingsInvalidError(str(path), error.faults) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalidError(str(path), (f"it is no TOML: {error}",)) from error
-
-
-def _preset(name: str) -> Policy:
-    try:
-        return policy_named(name)
-    except PolicyInvalidError as error:
-        raise UsageError(f"{error}; or give a TOML file, see: regimed gate policy") from error
-
-
 def policy_toml(policy: Policy) -> str:
-    """Give a policy as TOML with the meaning of each field; `policy_of` reads the same policy back."""
+    """Give a policy as TOML with the meaning of each field; `daemon.gate_rules.policy_of` reads the same policy back."""
     plain = [field.name for field in fields(Policy) if not isinstance(getattr(policy, field.name), ByRegime)]
     tables = [field.name for field in fields(Policy) if field.name not in plain]
     lines = [
@@ -85,10 +59,14 @@ def policy_toml(policy: Policy) -> str:
         "",
     ]
     for name in plain:
-        lines += [f"# {MEANINGS[name]}", f"{name} = {_value(getattr(policy, name))}"]
+        lines += [f"# {MEANINGS[name]}", _line(name, getattr(policy, name))]
     for name in tables:
         lines += ["", f"# {MEANINGS[name]}", f"[{name}]", *_numbers(getattr(policy, name))]
     return "\n".join([*lines, ""])
+
+
+def _line(name: str, value: object) -> str:
+    return f"# {name} is not asked; a number asks it" if value is None else f"{name} = {_value(value)}"
 
 
 def _numbers(table: ByRegime) -> Iterator[str]:

@@ -6,14 +6,13 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry.gate_report import RegimeVerdict, Status
+from registry.gate_report import Aspect, RegimeVerdict, Status
 from registry.policy import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry.gate_report import Benefit, GateReport
-    from registry.policy import Policy
 
 WIDTH_MIN: Final = 60
 WIDTH_MAX: Final = 120
@@ -66,14 +65,25 @@ def judgement_lines(report: GateReport, columns: int) -> Iterator[str]:
     yield from table_lines(report, report.metric, compared_with(report))
     yield ""
     for verdict in report.regimes:
-        yield from textwrap.wrap(
-            verdict.reason, width, initial_indent=f"{verdict.regime:<16}", subsequent_indent=16 * " "
-        )
+        yield from _hanging(f"{verdict.regime:<16}", verdict.reason, width)
     yield ""
+    yield from also_lines(report, width)
     yield from _wrapped(f"policy {report.policy} {report.policy_hash}", width)
     yield from _wrapped(_seen(report), width)
     if report.benefit is not None:
         yield from _wrapped(benefit_sentence(report.benefit), width)
+
+
+def also_lines(report: GateReport, width: int) -> Iterator[str]:
+    """Give what was read beside the regimes, each with its status where the policy asks for it."""
+    if not report.also:
+        return
+    yield "Also read:"
+    for finding in report.also:
+        asked = "told only" if finding.status is None else finding.status.value
+        named = "" if finding.of is None or finding.aspect is Aspect.CALIBRATION else f"{finding.of}: "
+        yield from _hanging(f"{finding.aspect:<11} {asked:<12} ", f"{named}{finding.reason}", width)
+    yield ""
 
 
 def table_lines(report: GateReport, metric: Metric, other: str) -> Iterator[str]:
@@ -111,7 +121,7 @@ def _seen(report: GateReport) -> str:
     )
 
 
-def explanation_lines(report: GateReport, policy: Policy | None, columns: int) -> Iterator[str]:
+def explanation_lines(report: GateReport, rules: Mapping[str, object] | None, columns: int) -> Iterator[str]:
     """Give everything that is stored: who was compared, every number, the plots, and the policy."""
     width = _width(columns)
     yield from _wrapped(_title(report), width)
@@ -133,7 +143,7 @@ def explanation_lines(report: GateReport, policy: Policy | None, columns: int) -
         yield f"Another class than the champion's on {report.disagreement:.1%} of the rows of the last days."
     yield from _invariant_lines(report, width)
     yield ""
-    yield from _policy_lines(report, policy, width)
+    yield from _policy_lines(report, rules, width)
 
 
 def _title(report: GateReport) -> str:
@@ -153,26 +163,30 @@ def _invariant_lines(report: GateReport, width: int) -> Iterator[str]:
     )
 
 
-def _policy_lines(report: GateReport, policy: Policy | None, width: int) -> Iterator[str]:
-    if policy is None:
+def _policy_lines(report: GateReport, rules: Mapping[str, object] | None, width: int) -> Iterator[str]:
+    if rules is None:
         yield from _wrapped(
-            f"The policy {report.policy} does not ship with this version; compare its hash with that of your"
-            " file.",
+            f"The policy {report.policy} does not ship with this version, and the report kept only its hash;"
+            " compare it with that of your file.",
             width,
         )
         return
     yield f"Policy {report.policy}:"
-    for name, value in policy.as_mapping().items():
+    for name, value in rules.items():
         if name != "name":
-            yield from textwrap.wrap(
-                _spoken(value), width, initial_indent=f"  {name:<19}", subsequent_indent=21 * " "
-            )
+            yield from _hanging(f"  {name:<19}", _spoken(value), width)
+
+
+def _hanging(title: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=title, subsequent_indent=len(title) * " ")
 
 
 def _spoken(value: object) -> str:
+    if value is None:
+        return "not asked"
     if isinstance(value, dict):
         return ", ".join(f"{key} {number:g}" for key, number in value.items())
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 

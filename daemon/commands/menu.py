@@ -463,7 +463,11 @@ COMMANDS: Final = (
         words=("gate", "explain"),
         text="what the gate said of a version, with every number that it used, as tables and forest plots",
         target="daemon.commands.gate:explain",
-        arguments=(arg("version", metavar="VERSION", help="such as v1"), PLOT_GATE),
+        arguments=(
+            arg("version", metavar="VERSION", help="such as v1"),
+            arg("--policy", action="store_true", help="print the policy it was judged by, as a TOML file"),
+            PLOT_GATE,
+        ),
         facts=True,
     ),
     Command(

@@ -40,6 +40,8 @@ LINE_CHARACTERS_MAX: Final = 100_000
 
 KEYS: Final = ("date", "symbol", "regime", "truth")
 TRAINED_TO: Final = "trained_to"
+SECTOR: Final = "sector"
+OPTIONAL: Final = (TRAINED_TO, SECTOR)
 CANDIDATE: Final = "candidate"
 CHAMPION: Final = "champion"
 PRIOR: Final = "prior"
@@ -56,14 +58,14 @@ class _FaultError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Header:
-    """Which columns a file has: of its classes, for whom there are probabilities, and of training."""
+    """Which columns a file has: of its classes, for whom there are probabilities, and which of `OPTIONAL`."""
 
     classes: tuple[str, ...]
     sides: tuple[str, ...]
-    has_trained_to: bool
+    optional: tuple[str, ...]
 
     def texts(self) -> tuple[str, ...]:
-        return (*KEYS, TRAINED_TO) if self.has_trained_to else KEYS
+        return (*KEYS, *self.optional)
 
     def columns(self) -> list[str]:
         return [*self.texts(), *(f"{side}_{name}" for side in self.sides for name in self.classes)]
@@ -78,6 +80,7 @@ class _Rows:
     regime: NDArray[np.str_]
     truth: NDArray[np.int64]
     trained_to: NDArray[np.datetime64]
+    sector: NDArray[np.str_]
     probabilities: NDArray[np.float64]
 
 
@@ -90,7 +93,7 @@ def read_evidence(path: Path, *, trained_to: np.datetime64 | None = None) -> Evi
         A CSV with a header, or a parquet file, told apart by their first bytes. Columns: ``date``,
         ``symbol``, ``regime``, ``truth`` (the name of a class, or its place among the candidate's columns
         from 0 on), ``candidate_<class>`` and ``champion_<class>``; optional ``prior_<class>``, which may
-        stand instead of the champion's, and ``trained_to``. Other columns are ignored.
+        stand instead of the champion's, ``trained_to``, and ``sector``. Other columns are ignored.
     trained_to
         The last day whose outcome a model was trained on; a row on or before it is refused. The column of
         that name says the same row by row.
@@ -142,6 +145,7 @@ def _evidence(path: Path, trained_to: np.datetime64 | None) -> Evidence:
             champion=by_side.get(CHAMPION),
             prior=by_side.get(PRIOR),
             classes=header.classes,
+            sector=rows.sector if SECTOR in header.optional else None,
         )
     except EvidenceInvalidError as error:
         raise _FaultError(error.counted_from(first_row)) from error
@@ -170,7 +174,8 @@ def _header(names: Sequence[str]) -> _Header:
         )
     if len(classes) > CLASSES_MAX:
         raise _FaultError(f"there are {len(classes)} classes; give {CLASSES_MAX} or fewer")
-    return _Header(classes=classes, sides=sides, has_trained_to=TRAINED_TO in names)
+    optional = tuple(name for name in OPTIONAL if name in names)
+    return _Header(classes=classes, sides=sides, optional=optional)
 
 
 def _read_csv(path: Path) -> tuple[_Header, _Rows]:
@@ -236,8 +241,11 @@ def _rows_of_cells(header: _Header, cells: Sequence[Sequence[str]], first_row: i
         regime=texts["regime"],
         truth=_truth(texts["truth"], header.classes, first_row),
         trained_to=_days_of_cells(named[TRAINED_TO], TRAINED_TO, first_row)
-        if header.has_trained_to
+        if TRAINED_TO in header.optional
         else _no_days(len(cells[0])),
+        sector=_bounded_texts(named[SECTOR], SECTOR, first_row)
+        if SECTOR in header.optional
+        else _no_sectors(len(cells[0])),
         probabilities=np.column_stack(probabilities),
     )
 
@@ -274,6 +282,10 @@ def _bounded_texts(cells: Sequence[str], name: str, first_row: int) -> NDArray[n
 def _no_days(rows: int) -> NDArray[np.datetime64]:
     """Give days before every other, for rows that say nothing of training."""
     return np.full(rows, np.datetime64("0001-01-01", "D"))
+
+
+def _no_sectors(rows: int) -> NDArray[np.str_]:
+    return np.full(rows, "", dtype=np.str_)
 
 
 def _joined(parts: Sequence[_Rows]) -> _Rows:
@@ -324,7 +336,10 @@ def _read_parquet(path: Path) -> tuple[_Header, _Rows]:
         symbol=texts["symbol"],
         regime=texts["regime"],
         truth=_truth(texts["truth"], header.classes, _PARQUET_FIRST_ROW),
-        trained_to=_days(table.column(TRAINED_TO), TRAINED_TO) if header.has_trained_to else _no_days(count),
+        trained_to=_days(table.column(TRAINED_TO), TRAINED_TO)
+        if TRAINED_TO in header.optional
+        else _no_days(count),
+        sector=_texts(table.column(SECTOR), SECTOR) if SECTOR in header.optional else _no_sectors(count),
         probabilities=np.column_stack(probabilities),
     )
 

@@ -89,6 +89,14 @@ class AlarmState:
 
     watches: tuple[tuple[str, Watch], ...] = ()
 
+    def active(self) -> tuple[str, ...]:
+        """Give the monitors whose last check warned or alerted, also where the alarm itself was silent."""
+        return tuple(
+            name
+            for name, watch in self.watches
+            if any(level in (Level.WARN, Level.ALERT) and day == watch.checked for level, day in watch.held)
+        )
+
     def to_bytes(self) -> bytes:
         """Give the state as bytes, about 1 kB."""
         facts: dict[str, Fact] = {name: _watch_facts(watch) for name, watch in self.watches}

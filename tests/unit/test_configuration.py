@@ -136,7 +136,7 @@ colour = "red"
             'daemon.idle_wait_s = "long": must be a number',
             "daemon.attempts_max = 0: must be between 1 and 100",
             "daemon.stop_grace_s = true: must be a number",
-            'gate.policy = "lenient": allowed: default, strict, accuracy',
+            'gate.policy = "lenient": allowed: default, strict, accuracy, or a file whose name ends in .toml',
             'gate.automatic = "yes": must be true or false',
             (
                 f'training.models = ["svm", "lightbgm"]: allowed: {ALL_MODELS}, or your own:'

@@ -305,7 +305,7 @@ def test_a_file_of_predictions_is_judged_without_an_artifact() -> None:
 
 def test_the_first_champion_enters_and_what_is_unproven_is_named() -> None:
     gains = {Regime.NORMAL: 0.0, Regime.LOW_VOLATILITY: 0.0}
-    report = first_verdict_on(evidence(gains))
+    report = first_verdict_on(evidence(gains, prior=0.35))
     assert (report.verdict, report.kind, report.admits) == (Verdict.BOOTSTRAP, Kind.BOOTSTRAP, True)
     assert report.reason == (
         "First champion: worse than the regime prior in no tested regime;"

@@ -14,11 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from daemon.commands.gate import explain, judge_evidence
-from daemon.commands.gate_policy import MEANINGS, policy_of, policy_toml
+from daemon.commands.gate_policy import MEANINGS, policy_toml
 from daemon.commands.gate_text import explanation_lines, forest_lines, judgement_lines
 from daemon.errors import SettingsInvalidError, UsageError
 from daemon.formats.evidence import read_evidence
 from daemon.gate_plots import plot_gate
+from daemon.gate_rules import policy_of
 from daemon.layout import Layout
 from regime.types import REGIMES, Regime
 from registry.gate import GateReport, Kind, Status, Verdict, force
@@ -254,7 +255,9 @@ def stored(root: Path, *reports: GateReport) -> Layout:
 
 
 def asked(layout: Layout, **options: Any) -> Namespace:
-    return Namespace(**{"dir": str(layout.root), "version": "v1", "plot": None, "json": False, **options})
+    return Namespace(
+        **{"dir": str(layout.root), "version": "v1", "plot": None, "json": False, "policy": False, **options}
+    )
 
 
 def test_explain_shows_every_number_of_the_last_report(
@@ -316,7 +319,7 @@ def test_the_text_plot_shows_bounds_margin_zero_and_status(file: Path, columns: 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_all_text_fits(file: Path, columns: int) -> None:
     report = report_of(file)
-    for lines in (judgement_lines(report, columns), explanation_lines(report, DEFAULT, columns)):
+    for lines in (judgement_lines(report, columns), explanation_lines(report, report.rules, columns)):
         assert 60 < max(map(len, lines)) <= columns
 
 

@@ -77,7 +77,7 @@ def test_a_report_survives_json_to_the_byte() -> None:
 
 def test_the_json_names_the_facts_that_a_reader_asks_for() -> None:
     content = json.loads(report_on(BETTER).to_json())
-    assert (content["schema"], content["verdict"], content["policy_hash"]) == (1, "PROMOTE", DEFAULT.hash)
+    assert (content["schema"], content["verdict"], content["policy_hash"]) == (2, "PROMOTE", DEFAULT.hash)
     assert (content["evidence_from"], content["evidence_to"]) == ("2020-01-01", "2020-03-20")
     assert [each["regime"] for each in content["regimes"]] == [
         "crash",
@@ -93,7 +93,9 @@ def test_the_json_names_the_facts_that_a_reader_asks_for() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema": 2},
+        {"schema": 3},
+        {"rules": None},
+        {"also": [{"aspect": "luck"}]},
         {"verdict": "MAYBE"},
         {"surplus": 1},
         {"regimes": []},
