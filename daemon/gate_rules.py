@@ -1,4 +1,4 @@
-"""The rules of the gate that a user may give as files: a policy as TOML, and the sectors of symbols as CSV."""
+"""The rules of the gate that a user may give as files: a policy as TOML, and sectors as CSV."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def faults_of_rules(gate: GateSettings, folder: Path) -> list[str]:
     except SettingsInvalidError as error:
         faults += [f'gate.policy = "{gate.policy}": {fault}' for fault in error.faults]
     except UsageError:
-        faults.append(
-            f'gate.policy = "{gate.policy}": there is no such file; write it with: regimed gate policy'
-        )
+        faults.append(f'gate.policy = "{gate.policy}": there is no such file; see: regimed gate policy')
     try:
         sectors = sectors_of(gate, folder)
     except UsageError as error:

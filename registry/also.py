@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from regime.types import Regime
 from registry.gate_report import Aspect, Finding, Status
 from registry.policy import Metric
 from registry.statistics import DECIMALS, block_test, daily_means, hits, log_losses
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from regime.types import Regime
     from registry.evidence import Evidence
     from registry.policy import Policy
 

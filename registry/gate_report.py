@@ -237,7 +237,8 @@ class GateReport:
             return _read(text)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReportInvalidError(
-                f"this is no gate report of schema {' or '.join(map(str, SCHEMAS))} ({error}); restore it from the registry"
+                f"this is no gate report of schema {' or '.join(map(str, SCHEMAS))} ({error});"
+                " restore it from the registry"
             ) from error
 
 

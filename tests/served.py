@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -48,8 +49,18 @@ def table_of(values: NDArray[np.float32], day: str = "2024-03-04") -> FeatureTab
     )
 
 
-def register_served(registry: Registry, run: str, seed: int = 1) -> str:
-    """Register a version that can serve, and give its name; another seed is other models."""
+def register_served(
+    registry: Registry,
+    run: str,
+    seed: int = 1,
+    *,
+    feature_hash: str = HASH,
+    others: Mapping[str, bytes] | None = None,
+) -> str:
+    """Register a version that can serve, and give its name; another seed is other models.
+
+    ``others`` are artifacts beside those that serving needs.
+    """
     X = rows_of(200, seed)
     y = np.digitize(X[:, 0], [-0.7, 0.7]).astype(np.int64)
     parts = {
@@ -69,12 +80,14 @@ def register_served(registry: Registry, run: str, seed: int = 1) -> str:
         ENSEMBLE: ensemble_bytes(ensemble, FEATURES),
         "golden": _golden(ensemble, X[:16]),
         "drift_feature_range": _range(X),
+        **(others or {}),
     }
     members = {
         name: Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
         for name, artifact in stored.items()
     }
-    return registry.register(_manifest(run, members), artifacts, {}, key=f"train:{run}", at=NOON).name
+    manifest = replace(_manifest(run, members), feature_hash=feature_hash)
+    return registry.register(manifest, artifacts, {}, key=f"train:{run}", at=NOON).name
 
 
 def promote(registry: Registry, version: str, expected: str | None) -> None:

@@ -49,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def policy_toml(policy: Policy) -> str:
-    """Give a policy as TOML with the meaning of each field; `daemon.gate_rules.policy_of` reads the same policy back."""
+    """Give a policy as TOML with the meaning of each field; `daemon.gate_rules.policy_of` reads it back."""
     plain = [field.name for field in fields(Policy) if not isinstance(getattr(policy, field.name), ByRegime)]
     tables = [field.name for field in fields(Policy) if field.name not in plain]
     lines = [

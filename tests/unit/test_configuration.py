@@ -47,6 +47,41 @@ def test_without_a_file_everything_has_its_default() -> None:
     assert read_configuration(None, {}) == Configuration(settings=Settings(), origins={})
 
 
+def test_a_policy_of_ones_own_lies_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('base = "strict"\nalpha = 0.08\n', encoding="utf-8")
+    assert read(tmp_path, '[gate]\npolicy = "mine.toml"').settings.gate.policy == "mine.toml"
+
+
+def test_all_faults_of_the_policy_are_told_with_those_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("alhpa = 1\nblocks = 1\n", encoding="utf-8")
+    assert faults(tmp_path, '[gate]\npolicy = "mine.toml"\nautomatic = 1\nsectors = "absent.csv"') == (
+        "gate.automatic = 1: must be true or false",
+        "gate.policy = \"mine.toml\": unknown key 'alhpa': did you mean alpha?",
+        'gate.policy = "mine.toml": blocks = 1: give a whole number from 2 to 64',
+        f'gate.sectors = "absent.csv": {tmp_path}/absent.csv cannot be read: No such file or directory',
+    )
+
+
+def test_a_policy_that_is_not_there_or_no_toml_is_a_fault(tmp_path: Path) -> None:
+    (said,) = faults(tmp_path, '[gate]\npolicy = "mine.toml"')
+    assert said == 'gate.policy = "mine.toml": there is no such file; see: regimed gate policy'
+    (tmp_path / "mine.toml").write_text("alpha =", encoding="utf-8")
+    (said,) = faults(tmp_path, '[gate]\npolicy = "mine.toml"')
+    assert said.startswith('gate.policy = "mine.toml": it is no TOML')
+
+
+def test_a_policy_that_asks_for_sectors_needs_a_file_of_them(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("sector_margin = 0.02", encoding="utf-8")
+    (said,) = faults(tmp_path, '[gate]\npolicy = "mine.toml"')
+    assert said.startswith('gate.sectors = "": the policy asks for sectors (sector_margin)')
+    (tmp_path / "sectors.csv").write_text("name,sector\nSPY,\n", encoding="utf-8")
+    (said,) = faults(tmp_path, '[gate]\npolicy = "mine.toml"\nsectors = "sectors.csv"')
+    assert "needs the columns symbol and sector" in said
+    (tmp_path / "sectors.csv").write_text("symbol,sector\nAAPL,Technology\n", encoding="utf-8")
+    text = '[gate]\npolicy = "mine.toml"\nsectors = "sectors.csv"'
+    assert read(tmp_path, text).settings.gate.sectors == "sectors.csv"
+
+
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, "").settings == Settings()
 

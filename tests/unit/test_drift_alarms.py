@@ -38,6 +38,16 @@ def test_quiet_readings_raise_nothing() -> None:
     assert raised(readings("feature_drift", [Level.NONE] * 100)) == []
 
 
+def test_a_monitor_is_in_alarm_from_a_check_that_warned_to_one_that_does_not() -> None:
+    levels = [Level.WARN] + [Level.NONE] * 4
+    state, _ = raise_alarms(AlarmState(), readings("feature_drift", levels))
+    assert state.active() == ("feature_drift",)
+    state, _ = raise_alarms(state, readings("feature_drift", [Level.NONE], start=5))
+    assert state.active() == ()
+    state, alarms = raise_alarms(AlarmState(), readings("feature_range", [Level.ALERT] * 3))
+    assert (len(alarms), state.active()) == (1, ("feature_range",))
+
+
 def test_a_feature_warning_is_raised_once_and_its_repetition_is_an_alert() -> None:
     levels = [Level.WARN] + [Level.NONE] * 4 + [Level.WARN] + [Level.NONE] * 30
     assert raised(readings("feature_drift", levels)) == [(0, Level.WARN), (5, Level.ALERT)]

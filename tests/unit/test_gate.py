@@ -315,13 +315,24 @@ def test_the_first_champion_enters_and_what_is_unproven_is_named() -> None:
     assert report.of(Regime.NORMAL).floor_status is Status.PASS
 
 
+def test_a_first_champion_that_is_too_good_to_be_true_is_held() -> None:
+    report = first_verdict_on(evidence({Regime.CRASH: 0.0, Regime.NORMAL: 0.0}))
+    assert (report.verdict, report.admits) == (Verdict.HOLD_SUSPICIOUS, False)
+    assert report.reason == (
+        "Leak suspected: a first champion that avoids more than 50% of the regime prior's errors in crash,"
+        " normal is too good to be true."
+    )
+    unasked = replace(DEFAULT, first_gain_max=None)
+    assert first_verdict_on(evidence(NOWHERE), unasked).verdict is Verdict.BOOTSTRAP
+
+
+def test_a_regime_with_few_days_makes_no_first_champion_suspicious() -> None:
+    assert first_verdict_on(evidence(NOWHERE, days=10)).verdict is Verdict.HOLD_INSUFFICIENT
+
+
 def test_a_first_champion_below_the_regime_prior_is_rejected() -> None:
     report = first_verdict_on(evidence(NOWHERE, prior=0.6))
     assert (report.verdict, statuses(report)) == (Verdict.REJECT, ["FAIL"] * 5)
-
-
-def test_a_first_champion_without_one_tested_regime_waits() -> None:
-    assert first_verdict_on(evidence(NOWHERE, days=10)).verdict is Verdict.HOLD_INSUFFICIENT
 
 
 def test_a_strict_policy_waits_for_the_proof_of_every_floor() -> None:

@@ -176,7 +176,7 @@ def test_without_a_champion_gains_are_over_the_prior(regimed: Run, file: Path, t
     facts = json.loads(regimed("gate", "judge", "--evidence", path, "--json").stdout)
     validate("gate-judge", facts)
     assert facts["compared_with"] == "regime prior"
-    assert facts["verdict"] == "REJECT"
+    assert facts["verdict"] == "HOLD_SUSPICIOUS"
     assert facts["regimes"]["crash"]["mean"] > 0.1
 
 
@@ -282,12 +282,45 @@ def test_explain_shows_every_number_of_the_last_report(
     assert facts["policy"]["alpha"] == 0.1
 
 
+def old(report: GateReport) -> GateReport:
+    """Give a report as it was stored when it kept the hash of its policy alone."""
+    return replace(report, rules=None, also=())
+
+
+def test_explain_prints_the_policy_of_ones_own_that_a_version_was_judged_by(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = replace(DEFAULT, name="mine", alpha=0.2, sector_margin=0.05)
+    layout = stored(tmp_path, report_of(file, mine))
+    assert explain(asked(layout)) == 0
+    assert "  alpha              0.2\n" in capsys.readouterr().out
+    assert explain(asked(layout, policy=True)) == 0
+    assert policy_from_mapping(tomllib.loads(capsys.readouterr().out)) == mine
+    assert explain(asked(layout, json=True)) == 0
+    facts = json.loads(capsys.readouterr().out)
+    validate("gate-explain", facts)
+    assert policy_from_mapping(facts["policy"]) == mine
+
+
+def test_of_an_old_report_explain_knows_the_policies_that_shipped_then(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = stored(tmp_path, old(report_of(file, replace(DEFAULT, first_gain_max=None))))
+    assert explain(asked(layout, json=True)) == 0
+    facts = json.loads(capsys.readouterr().out)
+    validate("gate-explain", facts)
+    assert facts["reports"][0]["schema"] == 1
+    assert (facts["policy"]["name"], facts["policy"]["first_gain_max"]) == ("default", None)
+
+
 def test_explain_says_when_a_policy_does_not_ship(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    layout = stored(tmp_path, report_of(file, replace(DEFAULT, name="mine", alpha=0.2)))
+    layout = stored(tmp_path, old(report_of(file, replace(DEFAULT, name="mine", alpha=0.2))))
     assert explain(asked(layout)) == 0
     assert "The policy mine does not ship with this version" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="kept only the hash of its policy"):
+        explain(asked(layout, policy=True))
     assert explain(asked(layout, json=True)) == 0
     facts = json.loads(capsys.readouterr().out)
     validate("gate-explain", facts)

@@ -9,6 +9,7 @@ from regime.types import REGIMES, Regime
 from registry.policy import (
     ACCURACY,
     DEFAULT,
+    FORMER,
     STRICT,
     GateError,
     Metric,
@@ -75,8 +76,23 @@ def test_the_hash_changes_with_every_single_number() -> None:
         {"disagreement_days": 61},
         {"refresh_days": 91},
         {"probability_min": 0.001},
+        {"first_gain_max": 0.6},
+        {"calibration_margin": 0.0},
+        {"sector_margin": 0.02},
+        {"drift_alarms_max": 0},
     ]
-    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 21
+    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 25
+
+
+def test_a_question_that_a_policy_does_not_ask_leaves_its_hash_as_it_was() -> None:
+    before = replace(DEFAULT, first_gain_max=None)
+    assert before.hash == "cd66f9d44bcd6a8be0b9377e5a0299105b9b0a7452b629d8d24e13b12e9b662f"
+    assert FORMER[0] == before
+
+
+def test_a_look_at_a_former_champion_asks_the_tests_alone() -> None:
+    asking = replace(DEFAULT, calibration_margin=0.01, sector_margin=0.02, drift_alarms_max=0)
+    assert asking.tests_alone() == DEFAULT
 
 
 def test_a_policy_survives_json() -> None:
@@ -106,6 +122,8 @@ def test_all_faults_are_reported_at_once() -> None:
             "accuracy_margin": 0.03,
             "regimes_required": ["unknown"],
             "safety_metrics": [],
+            "sector_margin": "small",
+            "drift_alarms_max": 0.5,
         }
     )
     assert [fault.split(":")[0] for fault in faults] == [
@@ -116,6 +134,8 @@ def test_all_faults_are_reported_at_once() -> None:
         "rows_min = True",
         "refresh_days = 0",
         "alpha = nan",
+        "sector_margin = 'small'",
+        "drift_alarms_max = 0.5",
         "accuracy_margin = 0.03",
         "weights.crash = '2'",
         "safety_metrics = []",

@@ -9,7 +9,7 @@ import pytest
 from registry.evidence import Evidence
 from registry.gate import Candidate, GateReport, Invariants, Ledger, Verdict, force, judge
 from registry.gate_report import ReportInvalidError
-from registry.policy import DEFAULT
+from registry.policy import DEFAULT, policy_from_mapping
 
 SOUND = Invariants(
     artifact_hash_matches=True,
@@ -73,6 +73,26 @@ def test_a_report_survives_json_to_the_byte() -> None:
         text = report.to_json()
         assert GateReport.from_json(text) == report
         assert GateReport.from_json(text).to_json() == text
+
+
+def test_a_report_of_the_first_schema_is_read_without_its_policy() -> None:
+    content = json.loads(report_on(BETTER).to_json()) | {"schema": 1}
+    old = json.dumps(
+        {key: value for key, value in content.items() if key not in ("rules", "also")},
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    report = GateReport.from_json(old)
+    assert (report.verdict, report.rules, report.also) == (Verdict.PROMOTE, None, ())
+    assert report.to_json() == old
+
+
+def test_a_report_holds_the_whole_policy_that_it_was_made_by() -> None:
+    policy = replace(DEFAULT, name="mine", alpha=0.2, sector_margin=0.05)
+    told = GateReport.from_json(judge(NEW, OLD, BETTER, policy, Ledger()).to_json())
+    assert told.rules is not None
+    assert policy_from_mapping(told.rules) == policy
+    assert policy_from_mapping(told.rules).hash == told.policy_hash
 
 
 def test_the_json_names_the_facts_that_a_reader_asks_for() -> None:
