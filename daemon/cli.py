@@ -13,12 +13,13 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from daemon.commands.menu import COMMANDS, GROUPS, arg
+from daemon.commands.menu import COMMANDS, GROUPS
+from daemon.commands.menu_entry import arg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from daemon.commands.menu import Argument, Command
+    from daemon.commands.menu_entry import Argument, Command
 
 PROGRAM: Final = "regimed"
 HELP_WIDTH: Final = 100

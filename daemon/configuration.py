@@ -14,22 +14,18 @@ import tomllib
 import typing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, time
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from daemon.contradictions import contradictions_of
 from daemon.errors import SettingsInvalidError
 from daemon.gate_rules import faults_of_rules
-from daemon.markets import clashes
 from daemon.own import path_of
 from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from dataclasses import Field
-
-    from daemon.settings import LabelsSettings
 
 ENVIRONMENT_PREFIX: Final = "REGIMED_"
 TABLES_OF_TABLES: Final[dict[str, type]] = {"markets": MarketSettings, "feeds": FeedSettings}
@@ -70,7 +66,7 @@ def read_configuration(path: Path | None, environment: Mapping[str, str]) -> Con
     _override(tables, environment, origins, faults)
     settings = _settings(tables, faults)
     if not faults:
-        faults.extend(_contradictions(settings))
+        faults.extend(contradictions_of(settings))
     faults.extend(faults_of_rules(settings.gate, Path() if path is None else path.parent))
     if faults:
         raise SettingsInvalidError(source, tuple(faults))
@@ -250,71 +246,6 @@ def _range(low: float | None, high: float | None) -> str:
 def _nearest(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    checks: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
-        ("schedule.time", settings.schedule.time, time.fromisoformat, "must be a time HH:MM"),
-        ("schedule.timezone", settings.schedule.timezone, ZoneInfo, "must be an IANA time zone"),
-        *(
-            (f"feeds.{name}.start_day", feed.start_day, _iso_day, "must be an ISO date")
-            for name, feed in settings.feeds.items()
-        ),
-    )
-    faults = []
-    for key, value, read, wanted in checks:
-        try:
-            read(value)
-        except (ValueError, ZoneInfoNotFoundError, OSError):
-            faults.append(f'{key} = "{value}": {wanted}')
-    if settings.training.quorum > len(settings.training.models):
-        faults.append(
-            f"training.quorum = {settings.training.quorum}: must be at most the number of models,"
-            f" {len(settings.training.models)}"
-        )
-    if len(set(settings.training.models)) < len(settings.training.models):
-        faults.append(f"training.models = {_shown(settings.training.models)}: name each model once")
-    if settings.training.backend == "dask" and not settings.training.address:
-        faults.append('training.address = "": name the scheduler, such as "tcp://10.0.0.1:8786"')
-    if not settings.training.models:
-        faults.append("training.models = []: name at least one model")
-    faults.extend(_disorders(settings.labels))
-    fears = {market.fear for market in settings.markets.values()}
-    faults.extend(
-        f'markets.{name}.index = "{market.index}": is empty or the fear index of a market'
-        for name, market in settings.markets.items()
-        if not market.index or market.index in fears
-    )
-    return faults + _clashes_of_markets(settings)
-
-
-def _clashes_of_markets(settings: Settings) -> list[str]:
-    return [
-        f'markets.{clash.market}: "{clash.claim}" has {clash.symbol} in common with "{clash.other_claim}" of'
-        f" markets.{clash.other}; a symbol belongs to one market"
-        for clash in clashes(settings.markets)
-    ]
-
-
-def _disorders(labels: LabelsSettings) -> list[str]:
-    """Give a fault for each pair of label constants that stands in the wrong order."""
-    pairs = (
-        (labels.rules, "rules", ("low_in", "low_out", "high_out", "high_in", "crash_in")),
-        (labels.rules, "rules", ("high_out", "crash_out", "crash_in")),
-        (labels.reference, "reference", ("low_below", "high_above", "crash_above")),
-        (labels.drop, "drop", ("returns_min", "window_days")),
-    )
-    return [
-        f"labels.{table}.{low} = {getattr(part, low):g}: must be at most {high}, {getattr(part, high):g}"
-        for part, table, keys in pairs
-        for low, high in pairwise(keys)
-        if getattr(part, low) > getattr(part, high)
-    ]
-
-
-def _iso_day(text: str) -> None:
-    if date.fromisoformat(text).isoformat() != text:
-        raise ValueError("basic and week dates are ISO dates too, but not as numpy reads them")
 
 
 def render_configuration(settings: Settings) -> str:

@@ -20,7 +20,7 @@ from regime.labels.own import own_labeler
 from regime.own import is_path
 
 if TYPE_CHECKING:
-    from daemon.settings import DropSettings, LabelsSettings
+    from daemon.label_settings import DropSettings, LabelsSettings
     from regime.labels import DropRule, Labeler
 
 
@@ -36,7 +36,7 @@ def labeler_of(settings: LabelsSettings, *, has_fear: bool) -> Labeler:
     SettingInvalidError
         If a path gives no labeler.
 
-    >>> from daemon.settings import LabelsSettings, RulesSettings
+    >>> from daemon.label_settings import LabelsSettings, RulesSettings
     >>> labeler_of(LabelsSettings(rules=RulesSettings(crash_in=36.0)), has_fear=True).constants.crash_in
     36.0
     """

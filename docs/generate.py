@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from daemon.commands.menu import COMMANDS, GROUPS, Argument, Command
+from daemon.commands.menu import COMMANDS, GROUPS
 from daemon.configuration import render_configuration
 from daemon.logs import catalogue
 from daemon.settings import Settings
 from regime.features.page import catalogue_markdown
+
+if TYPE_CHECKING:
+    from daemon.commands.menu_entry import Argument, Command
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SCHEMAS: Final = "schemas"

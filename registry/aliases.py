@@ -1,14 +1,20 @@
-"""Who holds which alias after a deed: pure rules, which refuse what was decided on an outdated view."""
+"""Who holds which alias after a deed: rules that refuse an outdated view, and the move."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from registry.database import transaction
 from registry.errors import AliasConflictError, AliasRefusedError
+from registry.history import append_event, done_before
+from registry.rows import give_alias, read_aliases
 from registry.types import Alias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import sqlite3
+    from collections.abc import Callable, Mapping
+
+    from registry.types import Deed, Event, EventKind
 
 LENT: Final = (Alias.CHALLENGER, Alias.SHADOW)
 """Aliases that are set and cleared by themselves; the others only move together."""
@@ -57,3 +63,29 @@ def _expect(holders: Mapping[Alias, str], alias: Alias, expected: str | None) ->
     if actual != expected:
         raise AliasConflictError(alias, expected, actual)
     return actual
+
+
+def move_aliases(
+    connection: sqlite3.Connection,
+    kind: EventKind,
+    deed: Deed,
+    asked: Mapping[str, str],
+    decide: Callable[[Mapping[Alias, str]], Mapping[Alias, str | None]],
+    *,
+    facts: Mapping[str, object] | None = None,
+) -> Event:
+    """Move the aliases as ``decide`` says of their holders, in one transaction with its event, once a key.
+
+    ``asked`` is what the caller wants, ``facts`` what the event says beside it.
+    """
+    with transaction(connection):
+        if (done := done_before(connection, kind, deed.key, asked)) is not None:
+            return done
+        moves = decide(read_aliases(connection))
+        for alias, holder in moves.items():
+            give_alias(connection, alias, holder)
+        subject = asked.get("version") or moves[Alias.CHAMPION]
+        assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
+        moved = {alias.value: holder for alias, holder in moves.items()}
+        body = {"asked": asked, "moves": moved, **(facts or {})}
+        return append_event(connection, kind, subject, deed, body)

@@ -12,6 +12,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from registry.errors import KeyReusedError
 from registry.types import Alias, Event, EventKind, Tenure, canonical_json, text_of_time
 
 if TYPE_CHECKING:
@@ -72,6 +73,22 @@ def find_event(connection: sqlite3.Connection, kind: EventKind, key: str) -> Eve
     """Give the event of a deed, ``None`` if it was not done."""
     row = connection.execute(f"{_SELECT} WHERE kind = ? AND key = ?", (kind.value, key)).fetchone()
     return None if row is None else _event_of_row(row)
+
+
+def done_before(
+    connection: sqlite3.Connection, kind: EventKind, key: str, asked: Mapping[str, object]
+) -> Event | None:
+    """Give the event of a deed that was done already, ``None`` if it is new.
+
+    Raises
+    ------
+    KeyReusedError
+        If the key did something else.
+    """
+    event = find_event(connection, kind, key)
+    if event is not None and event.body.get("asked") != asked:
+        raise KeyReusedError(kind.value, key, event.version)
+    return event
 
 
 def read_events(connection: sqlite3.Connection, *, after: int = 0) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from regime.types import REGIMES, Regime
 from registry.errors import RegistryError
-from registry.policy_faults import list_fault, range_fault, table_faults, unknown
+from registry.policy_faults import block_faults, list_fault, range_fault, table_faults, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,8 +171,7 @@ class Policy:
     def hash(self) -> str:
         """Give the SHA-256, in hexadecimal, of everything but the name.
 
-        What a policy does not ask is no part of it, so that a question that is added to the gate changes
-        the hash of no policy that does not ask it.
+        What a policy does not ask is no part of it: a new question changes no policy that does not ask it.
 
         >>> len(DEFAULT.hash), replace(DEFAULT, name="other").hash == DEFAULT.hash
         (64, True)
@@ -243,7 +242,6 @@ _OPTIONAL: Final[dict[str, tuple[float, float]]] = {
     "sector_margin": (0.0001, 1.0),
     "drift_alarms_max": (0, 100),
 }
-"""Numbers that a policy may leave out (None)."""
 _WHOLE_OPTIONAL: Final = ("drift_alarms_max",)
 _BY_REGIME: Final[dict[str, tuple[float, float]]] = {
     "log_loss_margin": (0.0001, 1.0),
@@ -347,15 +345,7 @@ def _value_faults(values: Mapping[str, object]) -> list[str]:
         faults.append(f"floor_required = {values['floor_required']!r}: give true or false")
     if not isinstance(values["name"], str) or not values["name"]:
         faults.append(f"name = {values['name']!r}: give a word")
-    return [fault for fault in faults if fault] or _block_faults(values)
-
-
-def _block_faults(values: Mapping[str, object]) -> list[str]:
-    needed = DAYS_PER_BLOCK_MIN * cast("int", values["blocks"])
-    if cast("int", values["days_min"]) >= needed:
-        return []
-    fault = f"days_min = {values['days_min']}: {values['blocks']} blocks need {needed} days or more"
-    return [fault]
+    return [fault for fault in faults if fault] or block_faults(values, DAYS_PER_BLOCK_MIN)
 
 
 DEFAULT: Final = Policy(
@@ -407,4 +397,4 @@ ACCURACY: Final = replace(DEFAULT, name="accuracy", metric=Metric.ACCURACY, safe
 PRESETS: Final = {policy.name: policy for policy in (DEFAULT, STRICT, ACCURACY)}
 
 FORMER: Final = tuple(replace(policy, first_gain_max=None) for policy in PRESETS.values())
-"""The policies that shipped before a first champion could be too good, for reports that kept a hash alone."""
+"""Those that shipped before a first champion could be too good, for reports that kept a hash alone."""

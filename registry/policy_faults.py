@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
 
 from regime.types import REGIMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def range_fault(key: str, value: object, limits: tuple[float, float], *, whole: bool) -> str:
@@ -35,3 +39,11 @@ def unknown(what: str, given: object, allowed: tuple[str, ...]) -> str:
     near = get_close_matches(str(given), allowed, n=1)
     hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(allowed)}"
     return f"unknown {what} {given!r}: {hint}"
+
+
+def block_faults(values: Mapping[str, object], days_per_block: int) -> list[str]:
+    """Say whether the fewest days that are tested are too few for the blocks that they are cut into."""
+    needed = days_per_block * cast("int", values["blocks"])
+    if cast("int", values["days_min"]) >= needed:
+        return []
+    return [f"days_min = {values['days_min']}: {values['blocks']} blocks need {needed} days or more"]

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-from registry.aliases import lending, promotion, reversal
+from registry.aliases import lending, move_aliases, promotion, reversal
 from registry.artifacts import BLOB_SIZE_MAX_BYTES, BlobStore, keep_artifacts, keep_missing, sync_folder
 from registry.database import connect, connect_read_only, transaction
-from registry.errors import KeyReusedError, VersionUnknownError
+from registry.errors import VersionUnknownError
 from registry.freezing import FREEZES, freeze, frozen_by
-from registry.history import append_event, find_event, read_events, tenure_at, tenures_of
+from registry.history import done_before, read_events, tenure_at, tenures_of
 from registry.pruning import Pruner
+from registry.reports import keep_report, latest_reports, reports_on
 from registry.rows import (
     SELECT_VERSION,
-    give_alias,
     insert_version,
     number_of,
     object_of,
@@ -32,8 +32,6 @@ from registry.types import (
     StoredArtifact,
     canonical_json,
     require_utc,
-    sha256_of,
-    text_of_time,
 )
 from registry.verification import verify
 
@@ -144,13 +142,13 @@ class Registry:
         """
         deed = Deed(key=key, at=at, actor=actor or f"run {manifest.run_id}", reason=reason)
         asked = {"manifest_sha256": manifest.sha256()}
-        if (event := self._done(EventKind.REGISTERED, key, asked)) is not None:
+        if (event := done_before(self._connection, EventKind.REGISTERED, key, asked)) is not None:
             return self.version(event.version)
         score = canonical_json(scorecard)
         stored = keep_artifacts(self._blobs, manifest, artifacts)
         self._blobs.passed("blobs_stored")
         with transaction(self._connection):
-            event = self._done(EventKind.REGISTERED, key, asked)
+            event = done_before(self._connection, EventKind.REGISTERED, key, asked)
             if event is None:
                 keep_missing(self._blobs, artifacts, stored)
                 event = insert_version(self._connection, manifest, stored, score, deed)
@@ -222,7 +220,8 @@ class Registry:
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
         self.version(version)
-        return self._move(
+        return move_aliases(
+            self._connection,
             EventKind.PROMOTED,
             deed,
             {"version": version},
@@ -251,7 +250,8 @@ class Registry:
             If no version served before it.
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
-        return self._move(
+        return move_aliases(
+            self._connection,
             EventKind.ROLLED_BACK,
             deed,
             {},
@@ -297,7 +297,8 @@ class Registry:
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
         self.version(version)
-        return self._move(
+        return move_aliases(
+            self._connection,
             EventKind.ALIAS_SET,
             deed,
             {"alias": alias.value, "version": version},
@@ -315,7 +316,8 @@ class Registry:
             As ``set_alias``.
         """
         deed = Deed(key=key, at=at, actor=actor, reason=reason)
-        return self._move(
+        return move_aliases(
+            self._connection,
             EventKind.ALIAS_CLEARED,
             deed,
             {"alias": alias.value, "version": expected},
@@ -343,27 +345,7 @@ class Registry:
             If there is no such version.
         """
         deed = Deed(key=key, at=at, actor=actor, reason="judged")
-        champion = object_of(report).get("champion")
-        digest = sha256_of(report)
-        number = number_of(self.version(version).name)
-        asked = {"version": version, "report_sha256": digest}
-        with transaction(self._connection):
-            event = self._done(EventKind.REPORTED, key, asked)
-            if event is None:
-                self._connection.execute(
-                    "INSERT INTO reports (version, key, body, sha256, at, champion)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        number,
-                        key,
-                        report,
-                        digest,
-                        text_of_time(at),
-                        None if champion is None else str(champion),
-                    ),
-                )
-                event = append_event(self._connection, EventKind.REPORTED, version, deed, {"asked": asked})
-        return event
+        return keep_report(self._connection, self.version(version).name, report, deed)
 
     def report(self, version: str) -> dict[str, object] | None:
         """Give the latest report on a version, ``None`` if it was not judged."""
@@ -372,19 +354,11 @@ class Registry:
 
     def reports(self, version: str) -> tuple[str, ...]:
         """Give all reports on a version as they were stored, oldest first."""
-        number = number_of(self.version(version).name)
-        rows = self._connection.execute(
-            "SELECT body FROM reports WHERE version = ? ORDER BY number", (number,)
-        )
-        return tuple(body for (body,) in rows)
+        return reports_on(self._connection, self.version(version).name)
 
     def latest_reports(self) -> tuple[dict[str, object], ...]:
         """Give the latest report on every version that was judged, also of those that were deleted since."""
-        rows = self._connection.execute(
-            "SELECT body FROM reports WHERE number IN (SELECT max(number) FROM reports GROUP BY version)"
-            " ORDER BY version"
-        )
-        return tuple(object_of(body) for (body,) in rows)
+        return latest_reports(self._connection)
 
     def events(self, *, after: int = 0) -> tuple[Event, ...]:
         """Give what happened, oldest first, from the event with the sequence number ``after`` + 1 on."""
@@ -406,31 +380,3 @@ class Registry:
     def verify(self) -> list[Finding]:
         """Give all that is wrong with blobs, chain, manifests, reports and aliases; best is nothing."""
         return verify(self._connection, self._blobs)
-
-    def _done(self, kind: EventKind, key: str, asked: Mapping[str, object]) -> Event | None:
-        """Give the event of a deed that was done already, ``None`` if it is new."""
-        event = find_event(self._connection, kind, key)
-        if event is not None and event.body.get("asked") != asked:
-            raise KeyReusedError(kind.value, key, event.version)
-        return event
-
-    def _move(
-        self,
-        kind: EventKind,
-        deed: Deed,
-        asked: Mapping[str, str],
-        decide: Callable[[Mapping[Alias, str]], Mapping[Alias, str | None]],
-        *,
-        facts: Mapping[str, object] | None = None,
-    ) -> Event:
-        with transaction(self._connection):
-            if (done := self._done(kind, deed.key, asked)) is not None:
-                return done
-            moves = decide(self.aliases())
-            for alias, holder in moves.items():
-                give_alias(self._connection, alias, holder)
-            subject = asked.get("version") or moves[Alias.CHAMPION]
-            assert subject is not None  # noqa: S101 - only a lent alias can go to nobody
-            moved = {alias.value: holder for alias, holder in moves.items()}
-            body = {"asked": asked, "moves": moved, **(facts or {})}
-            return append_event(self._connection, kind, subject, deed, body)

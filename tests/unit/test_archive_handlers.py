@@ -15,13 +15,12 @@ from daemon.capture import archive_recipe, archived_events
 from daemon.children.archive import EventOutcome
 from daemon.errors import ChildFailedError
 from daemon.handlers import COMPLETIONS
+from daemon.label_settings import LabelsSettings, RulesSettings
 from daemon.messages import ArchiveDue, EventDropDue
 from daemon.records import ChildEnd, Outcome
 from daemon.settings import (
     ArchiveSettings,
-    LabelsSettings,
     MarketSettings,
-    RulesSettings,
     Settings,
     TrainingSettings,
 )

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from daemon.configuration import Configuration, read_configuration, render_configuration, values_of
 from daemon.errors import SettingsInvalidError
+from daemon.label_settings import LabelsSettings, RulesSettings
 from daemon.markets import by_market
 from daemon.settings import (
     FeedSettings,
     IngestSettings,
-    LabelsSettings,
     MarketSettings,
-    RulesSettings,
     ScheduleSettings,
     Settings,
     WatchSettings,

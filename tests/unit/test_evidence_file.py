@@ -109,6 +109,14 @@ def test_a_parquet_file_holds_the_same_as_a_csv(tmp_path: Path) -> None:
             "2020-03-04,SPY,crash,up,0.5,0.5,nan,1",
             "row 5 (SPY 2020-03-04, 1 such rows): a champion probability is",
         ),
+        (
+            "2020-03-04,SPY,crash,up,1.5,-0.5,0.5,0.5",
+            "row 5 (SPY 2020-03-04, 1 such rows): a candidate probability is missing or outside [0, 1]",
+        ),
+        (
+            "2020-03-04,SPY,crash,up,0.5,0.5,0.6,0.6",
+            "row 5 (SPY 2020-03-04, 1 such rows): the champion probabilities do not sum to 1",
+        ),
         ("2020-03-04,SPY,crash,up,0.5,0.5,x,1", "row 5, champion_up: 'x'; mend or remove the row"),
         (
             "2020-03-03,SPY,crash,up,0.5,0.5,0.5,0.5",
@@ -194,6 +202,25 @@ def test_a_column_may_say_how_far_the_training_of_each_row_went(tmp_path: Path) 
     assert refusal(tmp_path, header, *rows).startswith("rows.csv: row 4, trained_to: ''")
 
 
+def test_a_column_may_name_the_sector_of_each_symbol(tmp_path: Path) -> None:
+    rows = [f"{row},{sector}" for row, sector in zip(FINE, ("Energy", "", "Energy"), strict=True)]
+    of_csv = read_evidence(written(tmp_path, HEADER + ",sector", *rows))
+    assert of_csv.sector is not None
+    assert of_csv.sector.tolist() == ["Energy", "", "Energy"]
+    of_parquet = read_evidence(parquet(tmp_path, sector=pa.array(["Energy", None, "Energy"])))
+    assert of_parquet.digest() == of_csv.digest()
+    assert read_evidence(written(tmp_path, HEADER, *FINE)).sector is None
+    long = f"{FINE[0]},{'x' * 65}"
+    assert refusal(tmp_path, HEADER + ",sector", long).startswith("rows.csv: row 2, sector: 'xxxx")
+
+
+def test_the_first_row_at_fault_is_named_with_how_many_there_are(tmp_path: Path) -> None:
+    bad = ["2020-03-04,SPY,crash,up,0.7,0.2,0.5,0.5", "2020-03-05,SPY,crash,up,0.7,0.2,0.5,0.5"]
+    assert refusal(tmp_path, HEADER, *FINE, *bad).startswith(
+        "rows.csv: row 5 (SPY 2020-03-04, 2 such rows): the candidate probabilities do not sum to 1"
+    )
+
+
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
@@ -203,6 +230,25 @@ def test_a_column_may_say_how_far_the_training_of_each_row_went(tmp_path: Path) 
             {"champion_up": pa.array([0.5, None, 0.125])},
             "row 2 (QQQ 2020-03-02, 1 such rows): a champion prob",
         ),
+        (
+            {"candidate_up": pa.array([0.75, 0.25, float("nan")])},
+            "row 3 (SPY 2020-03-03, 1 such rows): a candidate probability is missing or outside [0, 1]",
+        ),
+        (
+            {"candidate_up": pa.array([0.75, 0.2, 0.5])},
+            "row 2 (QQQ 2020-03-02, 1 such rows): the candidate probabilities do not sum to 1",
+        ),
+        (
+            {"symbol": pa.array(["SPY", "SPY", "SPY"])},
+            "row 2 (SPY 2020-03-02, 1 such rows): this symbol and day occur twice",
+        ),
+        ({"truth": pa.array([0, 1, 2])}, "row 3 (and 0 more): the truth '2' is none of up, down"),
+        ({"regime": pa.array(["crash", "panic", "normal"])}, "row 2 (QQQ 2020-03-02, 1 such rows): the regi"),
+        (
+            {"trained_to": pa.array(["2020-02-28", "2020-03-02", "2020-02-28"])},
+            "row 2 (QQQ 2020-03-02, 1 such rows): the day is not after 2020-03-02, the last day of training",
+        ),
+        ({"sector": pa.array([True, False, True])}, "sector has the type bool; give texts"),
         ({"champion_up": pa.array(["a", "b", "c"])}, "champion_up has the type string; give numbers"),
         ({"regime": pa.array([True, False, True])}, "regime has the type bool; give texts"),
         ({"symbol": pa.array(["x" * 65, "b", "c"])}, f"symbol: '{'x' * 40}' has more than 64 characters"),

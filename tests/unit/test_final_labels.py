@@ -16,6 +16,7 @@ from daemon.adapters.clock import ManualClock
 from daemon.adapters.journal import Journal, Pending
 from daemon.adapters.quarantine import Quarantine
 from daemon.handlers import HANDLERS
+from daemon.label_settings import LabelsSettings
 from daemon.layout import Layout
 from daemon.logs import catalogue
 from daemon.messages import BarsArrived
@@ -23,7 +24,6 @@ from daemon.records import LabelsStored, Outcome, PartStored
 from daemon.settings import (
     ArchiveSettings,
     FeaturesSettings,
-    LabelsSettings,
     MarketSettings,
     Settings,
 )

@@ -1,4 +1,4 @@
-"""The judge as the daemon starts it: a process that loads a version, reads its evidence, and keeps a report."""
+"""The judge as the daemon starts it: a process that loads a version and keeps a report."""
 
 from __future__ import annotations
 

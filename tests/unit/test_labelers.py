@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 
 import pytest
 
+from daemon.label_settings import DropSettings, LabelsSettings, ReferenceSettings, RulesSettings
 from daemon.labelers import labeler_of
-from daemon.settings import DropSettings, LabelsSettings, ReferenceSettings, RulesSettings
 from regime.labels import (
     LABELERS,
     FixedDrop,

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from daemon.errors import SettingsInvalidError
+from daemon.label_settings import LabelsSettings
 from daemon.labelers import check_labeler, labeler_of
-from daemon.settings import ArchiveSettings, LabelsSettings, MarketSettings, Settings
+from daemon.settings import ArchiveSettings, MarketSettings, Settings
 from regime.errors import SettingInvalidError
 from regime.labels import Day, JumpLabeler, RulesLabeler
 from regime.labels.own import check_causal, own_labeler
