@@ -374,7 +374,7 @@ DEFAULT: Final = Policy(
     disagreement_days=60,
     refresh_days=90,
     probability_min=1e-4,
-    first_gain_max=0.5,
+    first_gain_max=0.4,
 )
 """Safety in log-loss and in accuracy, with equal margins; benefit in log-loss."""
 

@@ -319,7 +319,7 @@ def test_a_first_champion_that_is_too_good_to_be_true_is_held() -> None:
     report = first_verdict_on(evidence({Regime.CRASH: 0.0, Regime.NORMAL: 0.0}))
     assert (report.verdict, report.admits) == (Verdict.HOLD_SUSPICIOUS, False)
     assert report.reason == (
-        "Leak suspected: a first champion that avoids more than 50% of the regime prior's errors in crash,"
+        "Leak suspected: a first champion that avoids more than 40% of the regime prior's errors in crash,"
         " normal is too good to be true."
     )
     unasked = replace(DEFAULT, first_gain_max=None)

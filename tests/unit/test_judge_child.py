@@ -105,7 +105,7 @@ def test_a_first_model_that_has_seen_the_future_is_held_and_an_honest_one_is_not
     layout = laid_out(tmp_path, leaks=(3.0, 0.0))
     leaking = judged(layout, "v1")
     assert leaking.verdict is Verdict.HOLD_SUSPICIOUS
-    assert leaking.reason.startswith("Leak suspected: a first champion that avoids more than 50%")
+    assert leaking.reason.startswith("Leak suspected: a first champion that avoids more than 40%")
     assert judged(layout, "v2").verdict is Verdict.BOOTSTRAP
 
 
