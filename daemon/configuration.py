@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.contradictions import contradictions_of
 from daemon.errors import SettingsInvalidError
-from daemon.gate_rules import faults_of_rules
 from daemon.own import path_of
-from daemon.settings import FEED_NAMES, FeedSettings, MarketSettings, Settings
+from daemon.settings import FEED_NAMES, POLICY_SUFFIX, FeedSettings, MarketSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from dataclasses import Field
+
+    from daemon.settings import GateSettings
 
 ENVIRONMENT_PREFIX: Final = "REGIMED_"
 TABLES_OF_TABLES: Final[dict[str, type]] = {"markets": MarketSettings, "feeds": FeedSettings}
@@ -67,10 +68,18 @@ def read_configuration(path: Path | None, environment: Mapping[str, str]) -> Con
     settings = _settings(tables, faults)
     if not faults:
         faults.extend(contradictions_of(settings))
-    faults.extend(faults_of_rules(settings.gate, Path() if path is None else path.parent))
+    faults.extend(_faults_of_rules(settings.gate, Path() if path is None else path.parent))
     if faults:
         raise SettingsInvalidError(source, tuple(faults))
     return Configuration(settings=settings, origins=origins)
+
+
+def _faults_of_rules(gate: GateSettings, folder: Path) -> list[str]:
+    if not gate.policy.endswith(POLICY_SUFFIX) and not gate.sectors:
+        return []
+    from daemon.gate_rules import faults_of_rules  # noqa: PLC0415 - brings numpy, for which `status` cannot wait
+
+    return faults_of_rules(gate, folder)
 
 
 def _leaves(table: Mapping[str, Any], prefix: str = "") -> list[str]:

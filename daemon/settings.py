@@ -24,6 +24,8 @@ MODEL_NAMES: Final = (
     "svm",
     "mlp",
 )
+POLICY_SUFFIX: Final = ".toml"
+"""Of a policy of the gate that is a file of the user's own."""
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -208,7 +210,7 @@ class GateSettings:
         "default",
         "the gate's policy, or a file of your own (`regimed gate policy`); absolute or relative to this file",
         choices=("default", "strict", "accuracy"),
-        suffix=".toml",
+        suffix=POLICY_SUFFIX,
     )
     sectors: str = setting(
         "", "CSV with the columns symbol and sector, by which the gate also reads; empty: it reads none"
