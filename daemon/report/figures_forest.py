@@ -1,0 +1,120 @@
+"""Dots with intervals in rows under headings, beside their numbers: how differences are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from daemon.report.figures_frame import Drawing
+from daemon.report.page_markup import Markup, joined, tag
+from daemon.report.page_numbers import decimals, interval
+from daemon.report.svg import Scale, clipped, is_narrow, padded, rule, shape, text, ticks, told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROW: float = 19.0
+MARKS = ("circle", "diamond", "square", "up", "down")
+"""Of the first, second, … member of every group; the same order has the same colour."""
+
+
+class Row(NamedTuple):
+    """A value with its interval; ``pen`` chooses mark and colour."""
+
+    label: str
+    pen: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n: str
+
+
+class Group(NamedTuple):
+    """Rows under a heading, with a remark beside it."""
+
+    heading: str
+    remark: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """What is measured: the unit, a factor and places to write it with, and what lies left and right of zero."""
+
+    unit: str
+    factor: float
+    places: int
+    left: str
+    right: str
+
+
+def mark(pen: int, x: float, y: float, size: float = 4.2) -> Markup:
+    """Give the mark of a pen."""
+    return tag("path", d=shape(MARKS[pen % len(MARKS)], x, y, size), class_=f"dot c{pen % len(MARKS)}")
+
+
+def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
+    """Give the rows, a line at zero, and to the right of each row its numbers."""
+    narrow = is_narrow(width)
+    left, right = (112.0, width - 116.0) if narrow else (190.0, width - 240.0)
+    values = [
+        axis.factor * each
+        for group in groups
+        for row in group.rows
+        for each in (row.value, row.low, row.high)
+        if each is not None
+    ]
+    low, high = padded(values)
+    x = Scale(first=low, last=high, start=left, stop=right)
+    parts: list[Markup] = []
+    y = 34.0
+    for group in groups:
+        if group.heading:
+            parts.append(text(0, y + 12, group.heading, "tb"))
+            parts.append(text(width, y + 12, group.remark, "t", anchor="end"))
+            parts.append(rule(0, y + 18, width, y + 18))
+            y += 24
+        for row in group.rows:
+            parts.append(_row(row, axis, x, y + ROW / 2, width))
+            y += ROW
+        y += 10
+    return Drawing(y + 16, joined((_axis(x, axis, 34, y - 6), *parts)))
+
+
+def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
+    names = (
+        joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, _tick(at), anchor="middle")))
+        for at in ticks(x.first, x.last, 4 if x.stop - x.start < 250 else 7)
+    )
+    zero = x(0)
+    return tag(
+        "g",
+        *names,
+        rule(zero, top - 4, zero, bottom, "zero"),
+        text(zero - 8, 12, f"← {axis.left}", anchor="end") if axis.left else "",
+        text(zero + 8, 12, f"{axis.right} →"),
+        text(zero, 26, axis.unit, anchor="middle"),
+    )
+
+
+def _tick(value: float) -> str:
+    return decimals(value, 0 if abs(value) >= 1 or value == 0 else 3).rstrip() if value == int(value) else _plain(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _row(row: Row, axis: Axis, x: Scale, y: float, width: float) -> Markup:
+    narrow = is_narrow(width)
+    label = text(0 if narrow else 12, y + 4, clipped(row.label, x.start - 14), "t")
+    if row.value is None:
+        return joined((label, text(width, y + 4, "not enough evidence", "t", anchor="end")))
+    value = decimals(axis.factor * row.value, axis.places, signed=True)
+    ends = interval(row.low, row.high, scale=axis.factor, places=axis.places)
+    tip = f"{row.label}: {value} {axis.unit} {ends or 'without interval'}, {row.n}"
+    line = Markup("")
+    if row.low is not None and row.high is not None:
+        line = rule(x(axis.factor * row.low), y, x(axis.factor * row.high), y, f"bar c{row.pen}")
+    numbers = text(width, y + 4, f"{value} {ends or ''}".strip(), "n", anchor="end")
+    return joined((label, told(tip, line, mark(row.pen, x(axis.factor * row.value), y)), numbers))

@@ -1,0 +1,454 @@
+"""Documents of plausible replays, made by chance from a seed: for tests of the page and for looking at it.
+
+``python -m tests.report_document FOLDER`` writes the document, its page and its figures.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from daemon.report.figures import figures_of
+from daemon.report.page import page_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Document = dict[str, Any]
+
+REGIMES: Final = ("crash", "recovery", "high_volatility", "normal", "low_volatility")
+GROUPS: Final = ("overall", *REGIMES)
+CLASSES: Final = ("sell", "hold", "buy")
+SHARES: Final = dict(zip(GROUPS, (1.0, 0.05, 0.08, 0.17, 0.45, 0.25), strict=True))
+SKILLS: Final = dict(zip(GROUPS, (0.112, 0.04, 0.09, 0.105, 0.12, 0.13), strict=True))
+POLICIES: Final = {
+    "champion": ("Champion", "What regimed said on each day.", 0.0),
+    "always_promote": ("Always promote", "Every new model serves at once, without a gate.", -0.011),
+    "never_retrained": ("Never retrained", "The first model serves for ever.", -0.034),
+    "best_member": ("Best member", "The one member that was best over all days.", -0.004),
+    "shadow": ("Shadow", "The models that were tried beside the champion.", -0.019),
+}
+BASELINES: Final = {
+    "majority": ("Majority", None),
+    "class_prior": ("Class prior", -0.02),
+    "regime_prior": ("Regime prior", 0.0),
+    "volatility_barrier": ("Volatility barrier", 0.083),
+}
+CRISES: Final = (
+    ("gfc_2008", "Global financial crisis", 0.09, 0.13, -0.55, "crash"),
+    ("flash_2010", "Flash crash", 0.185, 0.189, -0.10, "high_volatility"),
+    ("euro_2011", "Euro crisis", 0.25, 0.265, -0.20, "crash"),
+    ("taper_2013", "Taper tantrum", 0.36, 0.365, -0.06, "high_volatility"),
+    ("china_2015", "China devaluation", 0.475, 0.482, -0.13, "high_volatility"),
+    ("volmageddon_2018", "Volmageddon", 0.61, 0.614, -0.09, "high_volatility"),
+    ("covid_2020", "Covid", 0.722, 0.728, -0.36, "crash"),
+    ("inflation_2022", "Inflation bear", 0.83, 0.87, -0.22, "high_volatility"),
+)
+SHA: Final = "9f2c4e7a1b3d5f60718293a4b5c6d7e8f90112233445566778899aabbccddeef"
+REASONS: Final = {
+    "PROMOTE": "better in high volatility by 0.021 nats [0.009, 0.033], and no loss beyond the margin elsewhere",
+    "REJECT": "worse in crash by 0.014 nats [0.003, 0.026]; the margin is 0.010",
+    "SHADOW": "no harm is shown, but crash and recovery stay unproven with 31 days",
+    "HOLD_EQUIVALENT": "no harm and no benefit is shown; the champion stays",
+}
+
+
+def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> Document:
+    """Give a document of so many sessions from 2005-01-03 on, as a replay would print it."""
+    chance = np.random.default_rng(seed)
+    days = np.busday_offset("2005-01-03", np.arange(sessions), roll="forward")
+    close, fear, regime = _series(chance, sessions)
+    names = [str(day) for day in days]
+    runs_at = np.linspace(0, sessions - 1, retrains + 2)[1:-1].astype(int)
+    verdicts = _verdicts(chance, [names[at] for at in runs_at])
+    champions = _champions(verdicts, names[0])
+    return {
+        "schema": 1,
+        "kind": "replay",
+        "title": f"Replay of us, {names[0]} to {names[-1]}",
+        "market": {"name": "us", "index": "^SPX", "fear": "^VIX", "symbols": 53},
+        "range": {"from": names[0], "to": names[-1], "sessions": sessions},
+        "target": {
+            "name": "reference",
+            "sentence": "+10 % before −5 % within 14 closes",
+            "classes": list(CLASSES),
+        },
+        "fingerprint": {
+            "data": SHA,
+            "settings": SHA[::-1],
+            "decisions": SHA[8:] + SHA[:8],
+            "regimed": "0.1.0",
+            "fast": False,
+            "packages": {"lightgbm": "4.6.0", "numpy": "2.3.1", "scikit-learn": "1.7.2", "xgboost": "3.0.2"},
+        },
+        "counts": {
+            "predictions": 53 * sessions,
+            "matured": 53 * (sessions - 14),
+            "waiting": 53 * 14,
+            "retrains": retrains,
+            "failed_runs": 2,
+            "versions": retrains - 2,
+            "champions": len(champions),
+            "alarms": 17,
+        },
+        "headline": _headline(sessions),
+        "series": {"day": names, "close": close, "fear": fear, "regime": regime},
+        "events": [
+            {
+                "id": key,
+                "title": title,
+                "first": names[int(first * sessions)],
+                "last": names[int(last * sessions)],
+                "nominal": nominal,
+                "source": "catalogued",
+                "scores": _scores(chance, nominal, 0.0, sessions, share=last - first),
+                "sentence": f"{title}: the champion was {chance.uniform(1, 9):.1f} % below the regime prior.",
+            }
+            for key, title, first, last, _, nominal in CRISES
+        ],
+        "champions": champions,
+        "verdicts": verdicts,
+        "looks": [
+            {
+                "day": each["day"],
+                "trial": f"shadow:{each['version']}",
+                "kind": "shadow",
+                "version": each["version"],
+                "against": each["against"],
+                "days": 40,
+                "verdict": "HOLD_EQUIVALENT",
+                "outcome": None,
+                "reason": "40 fresh days show no difference yet",
+            }
+            for each in verdicts
+            if each["verdict"] == "SHADOW"
+        ],
+        "policies": [
+            {
+                "name": name,
+                "title": title,
+                "explained": explained,
+                "in_hindsight": name == "best_member",
+                "scores": {group: _scores(chance, group, worse, sessions) for group in GROUPS},
+                "years": [
+                    {"year": year, **_scores(chance, "overall", worse, 252)}
+                    for year in range(int(names[0][:4]), int(names[-1][:4]) + 1)
+                ],
+                "reliability": _reliability(chance),
+                "gain": _gain(chance, names, worse),
+            }
+            for name, (title, explained, worse) in POLICIES.items()
+        ],
+        "baselines": [
+            {
+                "name": name,
+                "title": title,
+                "scores": {group: _baseline(chance, group, level, sessions) for group in GROUPS},
+            }
+            for name, (title, level) in BASELINES.items()
+        ],
+        "differences": [
+            _difference(chance, name, title, than, worth)
+            for name, title, than, worth in (
+                ("retraining", "What retraining earned", "never_retrained", 0.034),
+                ("gating", "What the gate earned", "always_promote", 0.006),
+                ("weighting", "What weighting earned", "unweighted", -0.002),
+                ("pooling", "What pooling earned", "best_member", 0.003),
+            )
+        ],
+        "gate_record": [_decision(chance, each) for each in verdicts[1:]],
+        "drift": [
+            {
+                "day": names[at],
+                "monitor": str(chance.choice(["features", "mix", "errors"])),
+                "level": "alarm" if chance.random() < 0.3 else "warning",
+                "sentence": "12 of 179 features moved beyond their bound for 10 days.",
+            }
+            for at in sorted(chance.integers(0, sessions, 17).tolist())
+        ],
+        "ablations": [
+            {
+                "day": verdicts[-1]["day"],
+                "version": verdicts[-1]["version"],
+                "name": name,
+                "nats": worth,
+                "low": worth - 0.004,
+                "high": worth + 0.004,
+                "sentence": f"Without {name} the log-loss differs by {worth:+.4f} nats.",
+            }
+            for name, worth in (("weights", 0.0012), ("archive", 0.0051), ("balance", -0.0007))
+        ],
+        "runs": [
+            {
+                "run": f"r{at + 1}",
+                "day": each["day"],
+                "trigger": "drift" if at % 9 == 5 else "schedule",
+                "outcome": "succeeded",
+                "version": each["version"],
+                "verdict": each["verdict"],
+                "reason": each["reason"],
+            }
+            for at, each in enumerate(verdicts)
+        ]
+        + [
+            {
+                "run": "r99",
+                "day": names[-1],
+                "trigger": "schedule",
+                "outcome": "failed",
+                "version": None,
+                "verdict": None,
+                "reason": "the training child was out of memory",
+            }
+        ],
+        "notes": [
+            "The market is simulated: prices are drawn from a seed, not from an exchange.",
+            "Survivors only: symbols that were delisted before the last day are missing.",
+        ],
+    }
+
+
+def young_document() -> Document:
+    """Give a document of a daemon that has lived four days: series, and nothing that could be judged."""
+    full = document_of(sessions=4, retrains=1)
+    nothing = dict.fromkeys(
+        (
+            "accuracy", "log_loss", "brier", "calibration_error", "skill", "skill_low", "skill_high",
+            "skill_barrier", "skill_barrier_low", "skill_barrier_high",
+        )
+    )  # fmt: skip
+    empty = {group: {"rows": 0, "days": 0, "spells": 0, **nothing} for group in GROUPS}
+    for each in full["policies"] + full["baselines"]:
+        each["scores"] = empty
+    for each in full["policies"]:
+        each.update(years=[], reliability=[], gain={"day": [], "nats": []})
+    full.update(
+        kind="live",
+        title="us, live since 2005-01-03",
+        policies=full["policies"][:1],
+        champions=[{**full["champions"][0], "verdict": "BOOTSTRAP"}],
+        verdicts=full["verdicts"][:1],
+    )
+    for name in ("events", "looks", "differences", "gate_record", "drift", "ablations", "headline", "notes"):
+        full[name] = []
+    return full
+
+
+def _series(chance: np.random.Generator, sessions: int) -> tuple[list[float], list[float | None], list[str]]:
+    drift, volatility = np.full(sessions, 0.0006), np.full(sessions, 0.0085)
+    calm = np.sin(np.arange(sessions) / 260.0) > 0.3
+    volatility[calm] = 0.0055
+    regime = np.where(calm, "low_volatility", "normal").astype(object)
+    for _, _, first, last, fall, nominal in CRISES:
+        start, stop = int(first * sessions), max(int(last * sessions), int(first * sessions) + 1)
+        drift[start:stop] = np.log1p(fall) / (stop - start)
+        volatility[start : stop + 40] = 0.018 if nominal == "crash" else 0.013
+        regime[start : stop + 60] = "high_volatility"
+        if nominal == "crash":
+            regime[start + 4 : stop] = "crash"
+            regime[stop : stop + 60] = "recovery"
+            drift[stop : stop + 60] = 0.0022
+    close = 1200 * np.exp(np.cumsum(drift + volatility * chance.standard_normal(sessions)))
+    fear: list[float | None] = [
+        round(float(v), 2) for v in 1800 * volatility * np.exp(0.15 * chance.standard_normal(sessions))
+    ]
+    for at in range(sessions // 3, min(sessions // 3 + 40, sessions)):
+        fear[at] = None
+    return [round(float(c), 2) for c in close], fear, regime.tolist()
+
+
+def _scores(
+    chance: np.random.Generator, group: str, worse: float, sessions: int, *, share: float | None = None
+) -> Document:
+    days = int(sessions * (SHARES[group] if share is None else share))
+    wide = 0.9 / max(days, 1) ** 0.5
+    skill = SKILLS[group] + worse + chance.normal(0, wide / 4)
+    known = days >= 10
+    barrier = skill - 0.06
+    return {
+        "rows": 53 * days,
+        "days": days,
+        "spells": max(days // 40, 1),
+        "accuracy": _known(0.56 + skill / 2, known),
+        "log_loss": _known(0.98 * (1 - skill), known),
+        "brier": _known(0.58 * (1 - skill), known),
+        "calibration_error": _known(0.02 + wide / 10, known),
+        "skill": _known(skill, known),
+        "skill_low": _known(skill - wide, known),
+        "skill_high": _known(skill + wide, known),
+        "skill_barrier": _known(barrier, known),
+        "skill_barrier_low": _known(barrier - wide, known),
+        "skill_barrier_high": _known(barrier + wide, known),
+    }
+
+
+def _known(value: float, known: bool) -> float | None:  # noqa: FBT001 - a leaf of the generator
+    return round(float(value), 6) if known else None
+
+
+def _baseline(chance: np.random.Generator, group: str, level: float | None, sessions: int) -> Document:
+    scores = _scores(chance, group, (level or 0.0) - SKILLS[group], sessions)
+    if not level:
+        scores |= {"skill": level, "skill_low": None, "skill_high": None}
+    return scores
+
+
+def _headline(sessions: int) -> list[Document]:
+    return [
+        {
+            "name": name,
+            "sentence": f"The champion's log-loss was {100 * value:.1f} % below {against}.",
+            "value": value,
+            "low": value - 0.013,
+            "high": value + 0.013,
+            "rows": 53 * sessions,
+            "days": sessions,
+            "baseline": baseline,
+        }
+        for name, value, baseline, against in (
+            ("champion_vs_prior", 0.112, "regime_prior", "the regime prior's"),
+            ("champion_vs_barrier", 0.031, "volatility_barrier", "the volatility barrier's"),
+        )
+    ]
+
+
+def _verdicts(chance: np.random.Generator, days: Sequence[str]) -> list[Document]:
+    verdicts: list[Document] = []
+    champion = None
+    for at, day in enumerate(days):
+        drawn = str(chance.choice([*REASONS], p=[0.2, 0.32, 0.18, 0.3]))
+        verdict = drawn if champion else "BOOTSTRAP"
+        verdicts.append(
+            {
+                "day": day,
+                "version": f"v{at + 1}",
+                "against": champion,
+                "kind": "refit" if champion else None,
+                "verdict": verdict,
+                "reason": REASONS.get(verdict, "the first model that beats the regime prior"),
+                "regimes": [_judged(chance, regime) for regime in REGIMES],
+            }
+        )
+        if verdict in {"PROMOTE", "BOOTSTRAP"}:
+            champion = f"v{at + 1}"
+    return verdicts
+
+
+def _judged(chance: np.random.Generator, regime: str) -> Document:
+    mean, days = round(float(chance.normal(0, 0.01)), 6), int(900 * SHARES[regime])
+    return {
+        "regime": regime,
+        "status": "INSUFFICIENT" if days < 60 else "PASS",
+        "mean": mean,
+        "lcb": mean - 0.01,
+        "ucb": mean + 0.01,
+        "margin": 0.01,
+        "days": days,
+        "rows": 53 * days,
+        "episodes": 3,
+    }
+
+
+def _champions(verdicts: Sequence[Document], first: str) -> list[Document]:
+    admitted = [each for each in verdicts if each["verdict"] in {"PROMOTE", "BOOTSTRAP"}]
+    return [
+        {
+            "version": each["version"],
+            "from": each["day"],
+            "to": admitted[at + 1]["day"] if at + 1 < len(admitted) else None,
+            "verdict": each["verdict"],
+            "reason": each["reason"],
+            "trained_to": first,
+            "actor": "gate",
+        }
+        for at, each in enumerate(admitted)
+    ]
+
+
+def _reliability(chance: np.random.Generator) -> list[Document]:
+    return [
+        {
+            "class": name,
+            "points": [
+                {
+                    "predicted": round(float(at), 6),
+                    "observed": round(float(at + chance.normal(0, 0.02) - 0.05 * (at - 0.35)), 6),
+                    "rows": int(60000 * np.exp(-6 * abs(at - 0.33))),
+                    "low": round(float(at - 0.03 - 0.05 * abs(at - 0.3) - 0.05 * (at - 0.35)), 6),
+                    "high": round(float(at + 0.03 + 0.05 * abs(at - 0.3) - 0.05 * (at - 0.35)), 6),
+                }
+                for at in np.linspace(0.05, 0.85, 9)
+            ],
+        }
+        for name in CLASSES
+    ]
+
+
+def _gain(chance: np.random.Generator, names: Sequence[str], worse: float) -> Document:
+    days = list(names[::21])
+    nats = np.cumsum(21 * (0.112 + worse) * 0.98 + chance.normal(0, 0.6, len(days)))
+    return {"day": days, "nats": [round(float(each), 6) for each in nats]}
+
+
+def _difference(chance: np.random.Generator, name: str, title: str, than: str, worth: float) -> Document:
+    scores = {}
+    for group in GROUPS:
+        days = int(5000 * SHARES[group])
+        nats, wide = worth + chance.normal(0, 0.004), 0.6 / days**0.5
+        scores[group] = {
+            "rows": 53 * days,
+            "days": days,
+            "nats": round(float(nats), 6),
+            "low": round(float(nats - wide), 6),
+            "high": round(float(nats + wide), 6),
+        }
+    if name == "weighting":
+        scores["crash"] |= {"nats": None, "low": None, "high": None}
+    return {
+        "name": name,
+        "title": title,
+        "better": "champion",
+        "than": than,
+        "sentence": f"{title}: {scores['overall']['nats']:+.3f} nats a prediction.",
+        "scores": scores,
+    }
+
+
+def _decision(chance: np.random.Generator, verdict: Document) -> Document:
+    nats, wide, days = float(chance.normal(0.008, 0.02)), 0.016, 61
+    known = chance.random() > 0.1
+    right = None if abs(nats) < wide or not known else nats > 0
+    held = verdict["verdict"] != "PROMOTE"
+    told = {None: "not shown either way", True: "right", False: "wrong"}[right]
+    return {
+        "version": verdict["version"],
+        "day": verdict["day"],
+        "verdict": verdict["verdict"],
+        "held": held,
+        "against": verdict["against"],
+        "rows": 53 * days,
+        "days": days,
+        "nats": _known(nats, known),
+        "low": _known(nats - wide, known),
+        "high": _known(nats + wide, known),
+        "right": right,
+        "sentence": f"{verdict['version']} was {'held back' if held else 'promoted'} for {days} days: {told}.",
+    }
+
+
+def main(folder: Path) -> None:
+    """Write the documents, their pages and the figures of the long one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in {"long": document_of(), "young": young_document()}.items():
+        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        (folder / f"{name}.html").write_text(page_of(document), encoding="utf-8")
+    for name, figure in figures_of(document_of()).items():
+        (folder / name).write_text(figure, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
