@@ -64,7 +64,9 @@ def figures_of(document: Document) -> dict[str, str]:
 def figure_style() -> str:
     """Give the style of figures: colours for light, dark and paper, and classes."""
     folder = files("daemon.report")
-    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("colours.css", "figures.css"))
+    return "".join(
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("colours.css", "figures.css")
+    )
 
 
 def skill_figure(document: Document) -> Figure | None:

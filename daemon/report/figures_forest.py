@@ -50,13 +50,13 @@ class Axis:
 
 def mark(pen: int, x: float, y: float, size: float = 4.2) -> Markup:
     """Give the mark of a pen."""
-    return tag("path", d=shape(MARKS[pen % len(MARKS)], x, y, size), class_=f"dot c{pen % len(MARKS)}")
+    return shape(MARKS[pen % len(MARKS)], x, y, f"dot c{pen % len(MARKS)}", size)
 
 
 def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
     """Give the rows, a line at zero, and to the right of each row its numbers."""
     narrow = is_narrow(width)
-    left, right = (112.0, width - 116.0) if narrow else (190.0, width - 240.0)
+    left, right = (112.0, width - 116.0) if narrow else (180.0, width - 175.0)
     values = [
         axis.factor * each
         for group in groups
@@ -71,7 +71,7 @@ def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
     for group in groups:
         if group.heading:
             parts.append(text(0, y + 12, group.heading, "tb"))
-            parts.append(text(width, y + 12, group.remark, "t", anchor="end"))
+            parts.append(text(width, y + 12, group.remark, anchor="end"))
             parts.append(rule(0, y + 18, width, y + 18))
             y += 24
         for row in group.rows:
@@ -83,7 +83,7 @@ def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
 
 def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
     names = (
-        joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, _tick(at), anchor="middle")))
+        joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, _tick(at), anchor="mid")))
         for at in ticks(x.first, x.last, 4 if x.stop - x.start < 250 else 7)
     )
     zero = x(0)
@@ -93,12 +93,16 @@ def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
         rule(zero, top - 4, zero, bottom, "zero"),
         text(zero - 8, 12, f"← {axis.left}", anchor="end") if axis.left else "",
         text(zero + 8, 12, f"{axis.right} →"),
-        text(zero, 26, axis.unit, anchor="middle"),
+        text(zero, 26, axis.unit, anchor="mid"),
     )
 
 
 def _tick(value: float) -> str:
-    return decimals(value, 0 if abs(value) >= 1 or value == 0 else 3).rstrip() if value == int(value) else _plain(value)
+    return (
+        decimals(value, 0 if abs(value) >= 1 or value == 0 else 3).rstrip()
+        if value == int(value)
+        else _plain(value)
+    )
 
 
 def _plain(value: float) -> str:
@@ -107,9 +111,9 @@ def _plain(value: float) -> str:
 
 def _row(row: Row, axis: Axis, x: Scale, y: float, width: float) -> Markup:
     narrow = is_narrow(width)
-    label = text(0 if narrow else 12, y + 4, clipped(row.label, x.start - 14), "t")
+    label = text(0 if narrow else 12, y + 4, clipped(row.label, x.start - 14))
     if row.value is None:
-        return joined((label, text(width, y + 4, "not enough evidence", "t", anchor="end")))
+        return joined((label, text(width, y + 4, "not enough evidence", anchor="end")))
     value = decimals(axis.factor * row.value, axis.places, signed=True)
     ends = interval(row.low, row.high, scale=axis.factor, places=axis.places)
     tip = f"{row.label}: {value} {axis.unit} {ends or 'without interval'}, {row.n}"

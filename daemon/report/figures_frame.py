@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -11,7 +12,8 @@ from daemon.report.svg import NARROW, WIDE, text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ALL_WIDTHS: Final = {"wide": WIDE, "narrow": NARROW}
+_WORDS: Final = re.compile("<title>[^<]*</title>")
+"""Of a mark; the title of the drawing has an id, and what is escaped holds no other tag."""
 
 
 class Drawing(NamedTuple):
@@ -34,12 +36,14 @@ class Basis:
 class Figure:
     """A figure of the report.
 
+    ``finding`` is what it shows, in a sentence with numbers, or empty; ``reading`` is how to read it.
     ``draw`` is given a width in pixels. ``description`` is for those who cannot see it. ``has_marks`` says
     that parts of it tell something of their own.
     """
 
     name: str
     title: str
+    finding: str = ""
     reading: str
     description: str
     basis: Basis
@@ -51,11 +55,17 @@ def figure_html(figure: Figure) -> Markup:
     """Give a figure as HTML: its caption, a drawing for a desk and one for a phone, and its basis."""
     return tag(
         "figure",
-        tag("figcaption", tag("strong", figure.title), " ", figure.reading),
-        *(tag("div", _svg(figure, key, width), class_=key) for key, width in ALL_WIDTHS.items()),
+        tag("figcaption", tag("strong", figure.finding), " " if figure.finding else "", figure.reading),
+        tag("div", _svg(figure, "wide", WIDE), class_="wide"),
+        tag("div", _without_words(_svg(figure, "narrow", NARROW)), class_="narrow"),
         basis_html(figure.basis),
         id=f"figure-{figure.name}",
     )
+
+
+def _without_words(drawing: Markup) -> Markup:
+    """Leave out what marks say: the script takes it from the wide drawing, which has the same marks in order."""
+    return Markup(_WORDS.sub("", drawing))
 
 
 def basis_html(basis: Basis) -> Markup:

@@ -14,6 +14,7 @@ from daemon.report.svg import (
     clipped,
     is_narrow,
     legend,
+    line_path,
     price_ticks,
     rule,
     text,
@@ -24,7 +25,6 @@ from daemon.report.svg_time import (
     bands,
     day_number,
     points_wanted,
-    series_path,
     spells_of,
     thinned,
     time_axis,
@@ -69,9 +69,7 @@ def right_of(width: float) -> float:
 def hatch(key: str) -> Markup:
     """Give the pattern that lies over crash days."""
     lines = tag("path", d="M-1 1L1 -1M0 5L5 0M4 6L6 4", class_="hatch")
-    return tag(
-        "defs", tag("pattern", lines, id=key, width=5, height=5, patternUnits="userSpaceOnUse")
-    )
+    return tag("defs", tag("pattern", lines, id=key, width=5, height=5, patternUnits="userSpaceOnUse"))
 
 
 def market_spells(document: Document) -> list[Spell]:
@@ -157,9 +155,7 @@ def _price(document: Document, scale: Scale, top: float, bottom: float) -> Marku
         (day_number(day), math.log(close)) for day, close in zip(series["day"], series["close"], strict=True)
     ]
     low, high = (end(series["close"]) for end in (min, max))
-    y = Scale(
-        first=math.log(low) - 0.02, last=math.log(high) + 0.02, start=bottom, stop=top
-    )
+    y = Scale(first=math.log(low) - 0.02, last=math.log(high) + 0.02, start=bottom, stop=top)
     grid = (
         joined((rule(scale.start, y(math.log(at)), scale.stop, y(math.log(at))),
                 text(scale.start - 6, y(math.log(at)) + 4, f"{at:,g}", anchor="end")))
@@ -168,7 +164,7 @@ def _price(document: Document, scale: Scale, top: float, bottom: float) -> Marku
     kept = thinned(points, points_wanted(scale.stop - scale.start))
     line = tag(
         "path",
-        d=series_path((scale(day), y(value)) for day, value in kept),
+        d=line_path(((scale(day), y(value)) for day, value in kept), places=2),
         class_="price",
         data_read="close",
         data_scale=f"log {y.first:.6f} {y.last:.6f} {y.start:g} {y.stop:g}",
@@ -187,7 +183,7 @@ def _ribbon(document: Document, scale: Scale, top: float, key: str) -> Markup:
         path = bands(scale, own, top + RIBBON - height, height)
         parts.append(tag("path", d=path, class_=f"r-{regime}", data_regime=spoken(regime)))
         if regime == "crash":
-            parts.append(tag("path", d=path, fill=f"url(#{key})"))
+            parts.append(tag("path", d=path, style=f"fill:url(#{key})"))
     parts.append(rule(scale.start, top + RIBBON, scale.stop, top + RIBBON, "ax"))
     return joined(parts)
 
@@ -204,13 +200,21 @@ def _fear(document: Document, scale: Scale, top: float, bottom: float) -> Markup
     high = max(value for _, value in points)
     y = Scale(first=0, last=high * 1.05, start=bottom, stop=top)
     grid = (
-        joined((rule(scale.start, y(at), scale.stop, y(at)), text(scale.start - 6, y(at) + 4, f"{at:g}", anchor="end")))
+        joined(
+            (
+                rule(scale.start, y(at), scale.stop, y(at)),
+                text(scale.start - 6, y(at) + 4, f"{at:g}", anchor="end"),
+            )
+        )
         for at in ticks(0, high, 3)
     )
     kept = thinned(points, points_wanted(scale.stop - scale.start) // 2)
     line = tag(
         "path",
-        d="".join(series_path((scale(day), y(value)) for day, value in part) for part in _unbroken(points, kept)),
+        d="".join(
+            line_path(((scale(day), y(value)) for day, value in part), places=2)
+            for part in _unbroken(points, kept)
+        ),
         class_="fear",
         data_read="fear",
         data_scale=f"linear 0 {y.last:.6f} {y.start:g} {y.stop:g}",
@@ -250,7 +254,9 @@ def _events(lanes: Sequence[Lane], bottom: float) -> Markup:
     parts = []
     for event, row, left, right, name, ends_there in lanes:
         y = 22.0 * row
-        tip = f"{event['title']}, {event['first']} to {event['last']} ({spoken(event['nominal'] or 'unknown')})"
+        tip = (
+            f"{event['title']}, {event['first']} to {event['last']} ({spoken(event['nominal'] or 'unknown')})"
+        )
         parts.append(
             told(
                 tip,
@@ -271,7 +277,7 @@ def _legend(document: Document, key: str, width: float, top: float) -> tuple[Mar
         box = {"x": 0, "y": 12 - height, "width": 18, "height": height}
         drawn = [tag("rect", **box, class_=f"r-{regime}")]
         if regime == "crash":
-            drawn.append(tag("rect", **box, fill=f"url(#{key})"))
+            drawn.append(tag("rect", **box, style=f"fill:url(#{key})"))
         days = document["series"]["regime"].count(regime)
         items.append((joined(drawn), f"{spoken(regime)} {days / sessions:.0%}"))
     left = left_of(width)

@@ -61,7 +61,7 @@ def _panel(each: Document, left: float, top: float, side: float) -> Markup:
             rule(x(0), y(at), x(1), y(at)),
             text(x(0) - 6, y(at) + 4, f"{at:g}", anchor="end"),
             rule(x(at), y(0), x(at), y(1)),
-            text(x(at), y(0) + 58, f"{at:g}", anchor="middle"),
+            text(x(at), y(0) + 58, f"{at:g}", anchor="mid"),
         ]
     most = max(point["rows"] for point in each["points"])
     floor = y(0) + 44
@@ -71,7 +71,7 @@ def _panel(each: Document, left: float, top: float, side: float) -> Markup:
         drawn = [tag("rect", x=place - 4, y=floor - height, width=8, height=height, class_="rows")]
         if point["low"] is not None and point["high"] is not None:
             drawn.append(rule(place, y(point["low"]), place, y(point["high"]), "whisker"))
-        drawn.append(tag("path", d=shape("circle", place, y(point["observed"]), 3.6), class_="dot c0"))
+        drawn.append(shape("circle", place, y(point["observed"]), "dot c0", 3.6))
         tip = (
             f"{each['class']}: said {decimals(point['predicted'], 2)}, came true"
             f" {decimals(point['observed'], 2)}, {count(point['rows'])} predictions"

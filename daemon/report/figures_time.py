@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daemon.report.figures_forest import mark
 from daemon.report.figures_frame import Basis, Drawing, Figure
 from daemon.report.figures_market import crash_shade, left_of, right_of
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import count, decimals, nats, plural, spoken
+from daemon.report.page_numbers import count, decimals, plural, spoken
 from daemon.report.svg import CHARACTER, Scale, is_narrow, legend, padded, rule, shape, text, ticks, told
 from daemon.report.svg_time import day_number, line_path_of, time_axis, time_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from daemon.report.page_numbers import Document
 
@@ -40,8 +41,9 @@ class Beat(NamedTuple):
     value: float
     low: float | None
     high: float | None
-    drawn: Markup
+    pen: Callable[[float, float], Markup]
     tip: str
+    line: str = "whisker"
 
 
 def champions_figure(document: Document) -> Figure | None:
@@ -78,12 +80,9 @@ def _draw_champions(document: Document, width: float) -> Drawing:
         x, y = scale(day_number(each["day"])), 50.0 + 17 * place
         against = f" against {each['against']}" if each["against"] else ""
         tip = f"{each['day']}: {each['version']}{against}: {each['verdict']}. {each['reason']}"
-        parts.append(told(tip, tag("path", d=shape(kind, x, y), class_=f"v {colour}")))
+        parts.append(told(tip, shape(kind, x, y, f"v {colour}")))
     bottom = 118.0
-    keys = [
-        (tag("path", d=shape(kind, 9, 6), class_=f"v {colour}"), words)
-        for kind, colour, words in dict.fromkeys(present)
-    ]
+    keys = [(shape(kind, 9, 6, f"v {colour}"), words) for kind, colour, words in dict.fromkeys(present)]
     drawn, tall = legend(keys, scale.start, bottom + 30, width - scale.start)
     return Drawing(bottom + 32 + tall, joined((time_axis(scale, 30, bottom), *parts, drawn)))
 
@@ -100,7 +99,7 @@ def _reign(champion: Document, scale: Scale, at: int) -> Markup:
     tip = f"{name} served from {champion['from']} to {champion['to'] or 'now'}. {champion['reason']}"
     parts = [tag("rect", x=left, y=6, width=width, height=20, class_=f"reign e{at % 2}")]
     if CHARACTER * len(name) + 6 <= width:
-        parts.append(text(left + width / 2, 20, name, "tr", anchor="middle"))
+        parts.append(text(left + width / 2, 20, name, "tr", anchor="mid"))
     return told(tip, *parts)
 
 
@@ -148,7 +147,8 @@ def _draw_gain(document: Document, policies: Sequence[Document], width: float) -
     if not narrow:
         return Drawing(bottom + 26, joined((*parts, _names(policies, y, scale.stop))))
     keys = [
-        (tag("path", d="M0 6H18", class_=f"line c{at % 5}"), spoken(each["name"])) for at, each in enumerate(policies)
+        (tag("path", d="M0 6H18", class_=f"line c{at % 5}"), spoken(each["name"]))
+        for at, each in enumerate(policies)
     ]
     drawn, tall = legend(keys, scale.start, bottom + 28, width - scale.start)
     return Drawing(bottom + 30 + tall, joined((*parts, drawn)))
@@ -205,14 +205,14 @@ def _draw_record(document: Document, record: Sequence[Document], width: float) -
     beats = []
     for each in record:
         kind, colour = "circle" if each["held"] else "up", colours[each["right"]]
-        drawn = tag("path", d=shape(kind, 0, 0, 4), class_=f"v {colour}")
+        pen = partial(shape, kind, class_=f"v {colour}", size=4)
         place = scale(day_number(each["day"]))
-        tip = f"{each['day']}: {each['sentence']} {nats(each['nats'])} nats, {plural(each['days'], 'day')}"
-        beats.append(Beat(place, each["nats"], each["low"], each["high"], drawn, tip))
+        tip = f"{each['day']}: {each['sentence']}"
+        beats.append(Beat(place, each["nats"], each["low"], each["high"], pen, tip))
     top, bottom = 10.0, 200.0
     body = _beats(beats, scale, top, bottom)
     keys = [
-        (tag("path", d=shape(kind, 9, 6, 4), class_=f"v {colour}"), words)
+        (shape(kind, 9, 6, f"v {colour}", 4), words)
         for kind, colour, words in (
             ("circle", "good", "held, rightly"),
             ("circle", "bad", "held, wrongly"),
@@ -226,15 +226,18 @@ def _draw_record(document: Document, record: Sequence[Document], width: float) -
     return Drawing(bottom + 32 + tall, joined((shade, time_axis(scale, top, bottom), body, drawn)))
 
 
-def _beats(beats: Sequence[Beat], scale: Scale, top: float, bottom: float, *, percent: bool = False) -> Markup:
+def _beats(
+    beats: Sequence[Beat], scale: Scale, top: float, bottom: float, *, percent: bool = False
+) -> Markup:
     known = (value for each in beats for value in (each.value, each.low, each.high) if value is not None)
     low, high = padded(known)
     y = Scale(first=low, last=high, start=bottom, stop=top)
     marks = []
-    for place, value, least, most, drawn, tip in beats:
-        line = Markup("") if least is None or most is None else rule(place, y(least), place, y(most), "whisker")
-        at = f"translate({place:.1f} {y(value):.1f})"
-        marks.append(told(tip, line, tag("g", drawn, transform=at)))
+    for place, value, least, most, pen, tip, line_class in beats:
+        line = (
+            Markup("") if least is None or most is None else rule(place, y(least), place, y(most), line_class)
+        )
+        marks.append(told(tip, line, pen(place, y(value))))
     return joined((_levels(y, scale, percent=percent), *marks))
 
 
@@ -264,9 +267,7 @@ def _known_years(policy: Document) -> list[Document]:
 
 
 def _draw_years(policies: Sequence[Document], years: Sequence[int], width: float) -> Drawing:
-    scale = Scale(
-        first=years[0] - 0.5, last=years[-1] + 0.5, start=left_of(width), stop=right_of(width)
-    )
+    scale = Scale(first=years[0] - 0.5, last=years[-1] + 0.5, start=left_of(width), stop=right_of(width))
     room = (scale.stop - scale.start) / (years[-1] - years[0] + 1)
     apart = min(room / (len(policies) + 1), 9.0)
     beats = [
@@ -274,18 +275,17 @@ def _draw_years(policies: Sequence[Document], years: Sequence[int], width: float
             scale(each["year"]) + apart * (at - (len(policies) - 1) / 2),
             100 * each["skill"],
             *(None if each[end] is None else 100 * each[end] for end in ("skill_low", "skill_high")),
-            mark(at, 0, 0, min(apart / 2.2, 3.8)),
+            partial(mark, at, size=min(apart / 2.2, 3.8)),
             f"{each['year']}, {spoken(policy['name'])}: {decimals(100 * each['skill'], 1, signed=True)} %,"
             f" {plural(each['days'], 'day')}",
+            f"thin c{at}",
         )
         for at, policy in enumerate(policies)
         for each in _known_years(policy)
     ]
     top, bottom = 10.0, 220.0
     every = max(round(40 / room + 0.49), 1)
-    names = (
-        text(scale(year), bottom + 16, str(year), anchor="middle") for year in years[::every]
-    )
+    names = (text(scale(year), bottom + 16, str(year), anchor="mid") for year in years[::every])
     keys = [(mark(at, 9, 6), spoken(each["name"])) for at, each in enumerate(policies)]
     drawn, tall = legend(keys, scale.start, bottom + 30, width - scale.start)
     body = _beats(beats, scale, top, bottom, percent=True)
@@ -324,6 +324,6 @@ def _draw_drift(document: Document, width: float) -> Drawing:
         for each in document["drift"]:
             if each["monitor"] == monitor:
                 kind, colour = LEVELS.get(each["level"], ("circle", "open"))
-                drawn = tag("path", d=shape(kind, scale(day_number(each["day"])), y + 24), class_=f"v {colour}")
+                drawn = shape(kind, scale(day_number(each["day"])), y + 24, f"v {colour}")
                 parts.append(told(f"{each['day']}, {each['level']}: {each['sentence']}", drawn))
     return Drawing(bottom + 26, joined(parts))

@@ -18,13 +18,20 @@
   };
   const hide = () => { tip.hidden = true; };
 
-  /* What a mark says: its title, which the browser would show a second time. Arrows go from mark to mark. */
+  /* What a mark says: its title, which the browser would show a second time; in a narrow drawing that of its twin.
+     Arrows go from mark to mark. */
+  const nameOf = (mark) => {
+    const title = mark.querySelector("title");
+    if (title) title.remove();
+    return title && title.textContent;
+  };
   const introduce = (svg) => {
+    const wide = [...svg.closest("figure").querySelectorAll(".wide .m")];
     const marks = [...svg.querySelectorAll(".m")];
+    const names = marks.map((mark, at) => nameOf(mark) || wide[at].getAttribute("aria-label"));
     marks.forEach((mark, at) => {
-      const title = mark.querySelector("title");
-      mark.setAttribute("aria-label", title.textContent);
-      title.remove();
+      mark.setAttribute("role", "img");
+      mark.setAttribute("aria-label", names[at]);
       mark.setAttribute("tabindex", at ? "-1" : "0");
     });
     const go = (from, step) => {
@@ -63,7 +70,11 @@
   });
 
   /* The day under the pointer, read back from the lines as they are drawn. */
-  const corners = (path) => path.getAttribute("d").split(/(?=[ML])/).map((each) => each.slice(1).split(" ").map(Number));
+  const corners = (path) => path.getAttribute("d").split("M").slice(1).flatMap((part) => {
+    const steps = part.match(/-?[\d.]+/g).map(Number);
+    let [x, y] = [0, 0];
+    return Array.from({ length: steps.length / 2 }, (_, at) => [x += steps[2 * at], y += steps[2 * at + 1]]);
+  });
   const reader = (path) => {
     const points = corners(path);
     const [kind, ...ends] = path.dataset.scale.split(" ");

@@ -56,7 +56,8 @@ def page_of(document: Document) -> str:
     -------
     :
         HTML that is well-formed XML as well. It loads nothing, its policy lets no script run but its own, and the
-        same document gives the same bytes. Every number that the document holds carries its path as ``data-key``.
+        same document gives the same bytes. Numbers of the head and of
+        the tables carry their names in the document as ``data-key``, after the ``data-path`` of their row.
     """
     script = _file("page.js")
     head = tag(
@@ -87,9 +88,9 @@ def _header(document: Document) -> Markup:
         f" ({', '.join(target['classes'])})."
     )
     counts = document["counts"]
-    shown = [number_html("b", count_at(span, "range", "sessions")), " sessions"]
+    shown = [number_html("b", count_at(span, "sessions"), path="range."), " sessions"]
     for name, words in COUNTS:
-        shown += [" · ", number_html("b", count_at(counts, "counts", name)), f" {words}"]
+        shown += [" · ", number_html("b", count_at(counts, name), path="counts."), f" {words}"]
     links = (tag("li", tag("a", title, href=f"#{name_of(title)}")) for title in CONTENTS)
     return tag(
         "header",

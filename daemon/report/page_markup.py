@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VOID: Final = frozenset({"meta", "br"})
-"""Elements of HTML without content; they are closed in themselves, so that the page is XML as well."""
+VOID: Final = frozenset({"meta", "path", "rect", "circle"})
+"""Elements without content; they are closed in themselves, so that the page is XML as well."""
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010fffd]")
 """Characters that XML 1.0 (2.2) or HTML does not allow in a text."""
 

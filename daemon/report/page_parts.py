@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from daemon.report.page_markup import Markup, joined, tag
 from daemon.report.page_numbers import NO_EVIDENCE, count, decimals, interval, nats, percent
@@ -14,88 +13,80 @@ if TYPE_CHECKING:
 
     from daemon.report.page_numbers import Document
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A number of the document: how it reads, where it stands there, and what it is exactly.
-
-    ``keys`` and ``values`` go side by side; an interval has two.
-    """
+class Number(NamedTuple):
+    """A number of the document: how it reads, and under which names it stands in its object; an interval has two."""
 
     shown: str | None
-    keys: tuple[str, ...]
-    values: tuple[float | None, ...]
+    names: tuple[str, ...]
+
+
+class Line(NamedTuple):
+    """A row of a table: where its object stands in the document, and the cells."""
+
+    path: str | None
+    cells: tuple[Cell, ...]
 
 
 Cell: TypeAlias = "str | Number | None"
 """``None`` is evidence that is missing."""
 
 
-def percent_at(document: Document, path: str, name: str, *, signed: bool = False) -> Number:
-    """Give a share of the object at that path, in percent."""
-    return _at(document, path, name, percent(document[name], signed=signed))
+def percent_at(document: Document, name: str, *, signed: bool = False) -> Number:
+    """Give a share, in percent."""
+    return Number(percent(document[name], signed=signed), (name,))
 
 
-def nats_at(document: Document, path: str, name: str) -> Number:
-    """Give a difference of log-losses of the object at that path."""
-    return _at(document, path, name, nats(document[name]))
+def nats_at(document: Document, name: str) -> Number:
+    """Give a difference of log-losses."""
+    return Number(nats(document[name]), (name,))
 
 
-def count_at(document: Document, path: str, name: str) -> Number:
-    """Give a count of the object at that path."""
-    return _at(document, path, name, count(document[name]))
+def count_at(document: Document, name: str) -> Number:
+    """Give a count."""
+    return Number(count(document[name]), (name,))
 
 
-def decimals_at(document: Document, path: str, name: str) -> Number:
-    """Give a score of the object at that path, to a thousandth."""
+def decimals_at(document: Document, name: str) -> Number:
+    """Give a score, to a thousandth."""
     value = document[name]
-    return _at(document, path, name, None if value is None else decimals(value, 3))
+    return Number(None if value is None else decimals(value, 3), (name,))
 
 
-def interval_at(document: Document, path: str, prefix: str = "", *, share: bool = False) -> Number:
-    """Give the interval of the object at that path, in percent or as it is."""
+def interval_at(document: Document, prefix: str = "", *, share: bool = False) -> Number:
+    """Give an interval, in percent or as it is."""
     low, high = f"{prefix}low", f"{prefix}high"
     scale, places = (100.0, 1) if share else (1.0, 3)
-    return Number(
-        shown=interval(document[low], document[high], scale=scale, places=places),
-        keys=(f"{path}.{low}", f"{path}.{high}"),
-        values=(document[low], document[high]),
-    )
+    return Number(interval(document[low], document[high], scale=scale, places=places), (low, high))
 
 
-def _at(document: Document, path: str, name: str, shown: str | None) -> Number:
-    return Number(shown=shown, keys=(f"{path}.{name}",), values=(document[name],))
-
-
-def number_html(name: str, number: Number, /, **attributes: str) -> Markup:
-    """Give an element that shows a number and says where it is from."""
+def number_html(name: str, number: Number, *, path: str = "") -> Markup:
+    """Give an element that shows a number and says where it is from: at ``path``, or at that of its row."""
     content = NO_EVIDENCE if number.shown is None else number.shown
-    traced = {
-        "data_key": " ".join(number.keys),
-        "data_value": " ".join("null" if each is None else repr(each) for each in number.values),
-    }
-    return tag(name, content, **attributes, **traced)
+    return tag(name, content, data_key=" ".join(f"{path}{each}" for each in number.names))
 
 
-def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, left: int = 1) -> Markup:
-    """Give a table with its caption; the first cell of a row is its heading, from column ``left`` on are numbers."""
+def table(caption: str, header: Sequence[str], lines: Iterable[Line], *, left: int = 1) -> Markup:
+    """Give a table with its caption; a row's first cell is its heading, from column ``left`` on are numbers."""
     head = tag(
         "tr",
         *(tag("th", name, scope="col", class_="n" if at >= left else None) for at, name in enumerate(header)),
     )
-    body = [
+    body = (
         tag(
             "tr",
-            tag("th", row[0] if isinstance(row[0], str) else "", scope="row"),
-            *(_cell(each, "n" if at >= left else "") for at, each in enumerate(row[1:], start=1)),
+            tag("th", first if isinstance(first, str) else "", scope="row"),
+            *(_cell(each, is_number=at >= left) for at, each in enumerate(rest, start=1)),
+            data_path=path,
         )
-        for row in rows
-    ]
+        for path, (first, *rest) in lines
+    )
     return tag(
         "div",
-        tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body)),
+        tag("table", tag("caption", caption), tag("thead", head), tag("tbody", joined(body, "\n"))),
         class_="scroll",
         role="region",
         aria_label=caption,
@@ -103,11 +94,13 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], *
     )
 
 
-def _cell(cell: Cell, class_: str) -> Markup:
-    own: dict[str, Any] = {"class_": class_} if class_ else {}
+def _cell(cell: Cell, *, is_number: bool) -> Markup:
     if isinstance(cell, Number):
-        return number_html("td", cell, **own)
-    return tag("td", NO_EVIDENCE if cell is None else cell, **own)
+        return number_html("td", cell)
+    if cell is None:
+        return tag("td", NO_EVIDENCE, class_="n" if is_number else None)
+    class_ = "n" if is_number else "d" if _DAY.fullmatch(cell) else None
+    return tag("td", cell, class_=class_)
 
 
 def section(title: str, *content: str) -> Markup:

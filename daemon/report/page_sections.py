@@ -22,7 +22,7 @@ from daemon.report.figures_time import (
 )
 from daemon.report.page_markup import Markup, joined, tag
 from daemon.report.page_numbers import by_name, count, plural
-from daemon.report.page_parts import bullets, folded, missing, section, table
+from daemon.report.page_parts import Line, bullets, folded, missing, section, table
 from daemon.report.page_tables import (
     ablations_table,
     champions_table,
@@ -94,14 +94,18 @@ def _champions(document: Document) -> Markup:
     if document["champions"]:
         parts.append(folded(f"Champions ({len(document['champions'])})", champions_table(document)))
     if document["verdicts"]:
-        parts.append(folded(f"Verdicts with their reasons ({len(document['verdicts'])})", verdicts_table(document)))
+        parts.append(
+            folded(f"Verdicts with their reasons ({len(document['verdicts'])})", verdicts_table(document))
+        )
     if document["looks"]:
         parts.append(folded(f"Looks at trials ({len(document['looks'])})", looks_table(document)))
     return section("Champions and verdicts", *parts)
 
 
 def _skill(document: Document) -> Markup:
-    why_not = "No prediction has matured on enough days to compare it with the regime prior: not enough evidence."
+    why_not = (
+        "No prediction has matured on enough days to compare it with the regime prior: not enough evidence."
+    )
     champion = by_name(document["policies"], "champion")
     others = [(each, "policies") for each in document["policies"] if each["name"] != "champion"]
     others += [(each, "baselines") for each in document["baselines"]]
@@ -143,12 +147,14 @@ def _years(document: Document) -> Markup:
 def _differences(document: Document) -> Markup:
     title = "What retraining, gating and weighting earned"
     if not document["differences"]:
-        return section(title, missing("No policies were replayed side by side, so there is no difference to tell."))
+        return section(
+            title, missing("No policies were replayed side by side, so there is no difference to tell.")
+        )
     why_not = "The policies have too few days in common: not enough evidence."
     return section(
         title,
-        _shown(differences_figure(document), why_not),
         bullets(each["sentence"] for each in document["differences"]),
+        _shown(differences_figure(document), why_not),
         folded("Differences as a table", differences_table(document)),
     )
 
@@ -156,12 +162,16 @@ def _differences(document: Document) -> Markup:
 def _record(document: Document) -> Markup:
     title, record = "Was the gate right?", document["gate_record"]
     if not record:
-        return section(title, missing("The gate has not yet decided between two models whose days have matured."))
+        return section(
+            title, missing("The gate has not yet decided between two models whose days have matured.")
+        )
     counts = "; ".join(_tally(record, held=held) for held in (True, False))
     return section(
         title,
         tag("p", f"{counts}."),
-        _shown(record_figure(document), "No decision has enough matured days to be judged: not enough evidence."),
+        _shown(
+            record_figure(document), "No decision has enough matured days to be judged: not enough evidence."
+        ),
         folded(f"The gate's record as a table ({len(record)})", record_table(document)),
     )
 
@@ -185,8 +195,8 @@ def _reliability(document: Document) -> Markup:
     figure = reliability_figure(document)
     parts = [_shown(figure, "The champion has too few matured predictions: not enough evidence.")]
     if figure is not None:
-        known = [each for each in document["policies"] if any(kind["points"] for kind in each["reliability"])]
-        parts.append(folded("Reliability of all policies as tables", *map(reliability_table, known)))
+        known = (each for each in document["policies"] if each["name"] == "champion")
+        parts.append(folded("Reliability as a table", *map(reliability_table, known)))
     return section("Reliability", *parts)
 
 
@@ -194,7 +204,9 @@ def _drift(document: Document) -> Markup:
     figure = drift_figure(document)
     if figure is None:
         return section("Drift", missing("No monitor warned in these days."))
-    return section("Drift", figure_html(figure), folded("Warnings and alarms as a table", drift_table(document)))
+    return section(
+        "Drift", figure_html(figure), folded("Warnings and alarms as a table", drift_table(document))
+    )
 
 
 def _ablations(document: Document) -> Markup:
@@ -211,7 +223,9 @@ def _ledger(document: Document) -> Markup:
     failed = sum(each["outcome"] != "succeeded" for each in runs)
     return section(
         "Ledger",
-        tag("p", f"{plural(len(runs), 'training run')}, of which {failed} did not succeed. None is left out."),
+        tag(
+            "p", f"{plural(len(runs), 'training run')}, of which {failed} did not succeed. None is left out."
+        ),
         folded(f"All runs ({len(runs)})", runs_table(document)),
     )
 
@@ -230,7 +244,11 @@ def _fingerprint(document: Document) -> Markup:
         ("Symbols", count(document["market"]["symbols"]) or ""),
     ]
     note = "The same data and settings give the same decisions and this same file, byte for byte."
-    return section("Fingerprint", tag("p", note), table("Data and settings", ("What", "Which"), rows, left=2))
+    return section(
+        "Fingerprint",
+        tag("p", note),
+        table("Data and settings", ("What", "Which"), (Line(None, row) for row in rows), left=2),
+    )
 
 
 def _notes(document: Document) -> Markup:

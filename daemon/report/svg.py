@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from daemon.report.page_markup import Markup, joined, number, tag
@@ -17,6 +18,15 @@ NARROW: Final = 380.0
 """Width of a figure on a phone, in pixels."""
 CHARACTER: Final = 6.3
 """Mean width of a character of the charts' type, in pixels: enough to keep texts apart."""
+
+CORNERS: Final = {
+    "up": (((0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)),),
+    "down": (((0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)),),
+    "diamond": (((0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)),),
+    "square": (((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),),
+    "cross": (((-0.9, -0.9), (0.9, 0.9)), ((-0.9, 0.9), (0.9, -0.9))),
+}
+"""Of marks, around their middle; a mark of two lines is not closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +69,13 @@ def price_ticks(low: float, high: float) -> list[float]:
     """Give round prices for a logarithmic axis.
 
     >>> price_ticks(700, 5200)
-    [1000, 2000, 5000]
+    [700, 1000, 1500.0, 2000, 3000, 5000]
     """
     if high > 3 * low:
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        return [each * 10**power for power in decades for each in (1, 2, 5) if low <= each * 10**power <= high]
+        steps: tuple[float, ...] = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)
+        prices = (each * 10**power for power in decades for each in steps)
+        return [each for each in prices if low <= each <= high]
     return [each for each in ticks(low, high, 5) if each > 0]
 
 
@@ -75,51 +87,66 @@ def padded(values: Iterable[float], *, share: float = 0.06) -> tuple[float, floa
     return low - room, high + room
 
 
-def line_path(points: Iterable[tuple[float, float]]) -> str:
-    """Give a path through points.
+def line_path(points: Iterable[tuple[float, float]], places: int = 1) -> str:
+    """Give a path through points, each after the first as the way from the one before.
 
-    >>> line_path([(0, 1), (2.04, 3)])
-    'M0 1L2 3'
+    Steps are between rounded points, so that no error adds up.
+
+    >>> line_path([(0, 1), (2.04, 3), (1.5, 3.26)])
+    'M0 1l2 2-.5 .3'
     """
-    return "".join(f"{'L' if at else 'M'}{number(x)} {number(y)}" for at, (x, y) in enumerate(points))
+    unit = 10**places
+    rounded = [(round(x * unit), round(y * unit)) for x, y in points]
+    steps = (_pair(x - before_x, y - before_y, unit) for (before_x, before_y), (x, y) in pairwise(rounded))
+    first = _pair(*rounded[0], unit)
+    return f"M{first}" + "".join(f"{'' if at else 'l'}{_apart(step, at)}" for at, step in enumerate(steps))
 
 
-def text(x: float, y: float, content: str, class_: str = "t", *, anchor: str | None = None) -> Markup:
-    """Give a text; ``anchor`` is ``middle`` or ``end``, left out it begins at x."""
-    return tag("text", content, x=x, y=y, class_=class_, text_anchor=anchor)
+def _pair(x: int, y: int, unit: int) -> str:
+    second = _short(y, unit)
+    return _short(x, unit) + ("" if second.startswith("-") else " ") + second
+
+
+def _apart(step: str, at: int) -> str:
+    return step if at == 0 or step.startswith("-") else f" {step}"
+
+
+def _short(value: int, unit: int) -> str:
+    """Give so many parts of one with no digit to spare.
+
+    >>> _short(-50, 100), _short(120, 10), _short(0, 10)
+    ('-.5', '12', '0')
+    """
+    text = f"{value / unit:g}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def text(x: float, y: float, content: str, class_: str = "", *, anchor: str = "") -> Markup:
+    """Give a text; ``anchor`` is ``mid`` or ``end``, left out it begins at x."""
+    return tag("text", content, x=x, y=y, class_=f"{class_} {anchor}".strip() or None)
 
 
 def rule(x1: float, y1: float, x2: float, y2: float, class_: str = "g") -> Markup:
     """Give a straight line."""
-    return tag("path", class_=class_, d=f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}")
+    if x1 == x2:
+        way = f"V{number(y2)}"
+    else:
+        way = f"H{number(x2)}" if y1 == y2 else f"L{number(x2)} {number(y2)}"
+    return tag("path", class_=class_, d=f"M{number(x1)} {number(y1)}{way}")
 
 
-def shape(kind: str, x: float, y: float, size: float = 4.5) -> str:
-    """Give the path of a mark, so that kinds differ by more than colour."""
-    match kind:
-        case "up":
-            corners = [(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)]
-        case "down":
-            corners = [(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)]
-        case "diamond":
-            corners = [(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)]
-        case "square":
-            corners = [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]
-        case "cross":
-            strokes = [((-0.9, -0.9), (0.9, 0.9)), ((-0.9, 0.9), (0.9, -0.9))]
-            return "".join(line_path((x + size * a, y + size * b) for a, b in stroke) for stroke in strokes)
-        case _:
-            radius = number(size)
-            return (
-                f"M{number(x - size)} {number(y)}a{radius} {radius} 0 1 0 {number(2 * size)} 0"
-                f"a{radius} {radius} 0 1 0 {number(-2 * size)} 0z"
-            )
-    return line_path((x + size * a, y + size * b) for a, b in corners) + "z"
+def shape(kind: str, x: float, y: float, class_: str, size: float = 4.5) -> Markup:
+    """Give a mark; kinds differ by more than colour."""
+    if kind == "circle":
+        return tag("circle", cx=x, cy=y, r=size, class_=class_)
+    lines = CORNERS[kind]
+    path = "".join(line_path((x + size * a, y + size * b) for a, b in line) for line in lines)
+    return tag("path", d=path if len(lines) > 1 else f"{path}z", class_=class_)
 
 
-def told(tip: str, *parts: Markup, class_: str = "") -> Markup:
+def told(tip: str, *parts: Markup) -> Markup:
     """Give a mark that says something when it is pointed at or focused."""
-    return tag("g", tag("title", tip), *parts, class_=f"m {class_}".strip(), role="img")
+    return tag("g", tag("title", tip), *parts, class_="m")
 
 
 def clipped(content: str, pixels: float) -> str:
@@ -133,7 +160,10 @@ def clipped(content: str, pixels: float) -> str:
 
 
 def legend(items: Sequence[tuple[Markup, str]], x: float, y: float, width: float) -> tuple[Markup, float]:
-    """Give keys with their names in lines that fit, and the height that they take; a key is 18 x 12 pixels at 0, 0."""
+    """Give keys with their names in lines that fit, and the height that they take.
+
+    A key is drawn in 18 x 12 pixels from 0, 0.
+    """
     parts: list[Markup] = []
     left, line = x, 0
     for key, name in items:

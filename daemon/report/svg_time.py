@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -24,6 +25,7 @@ STEPS: Final = (1, 2, 7, 14, 31, 92, 184, 366, 2 * 366, 5 * 366, 10 * 366, 20 * 
 """About how many days lie between two ticks; from 31 on they stand on first days of months."""
 
 
+@lru_cache(maxsize=1 << 14)
 def day_number(day: str) -> int:
     """Give a day as a count of days.
 
@@ -42,7 +44,7 @@ def time_scale(document: Document, start: float, stop: float) -> Scale:
 def time_axis(scale: Scale, top: float, bottom: float) -> Markup:
     """Give ticks with their days below, and faint lines up to the top."""
     parts = [
-        joined((rule(x, top, x, bottom), text(x, bottom + 16, name, anchor="middle")))
+        joined((rule(x, top, x, bottom), text(x, bottom + 16, name, anchor="mid")))
         for x, name in _ticks(scale)
     ]
     return tag("g", *parts, rule(scale.start, bottom, scale.stop, bottom, "ax"), class_="axis")
@@ -114,16 +116,13 @@ def bands(scale: Scale, spells: Iterable[Spell], top: float, height: float) -> s
     return "".join(boxes)
 
 
-def series_path(points: Iterable[tuple[float, float]]) -> str:
-    """Give a path through points to a hundredth of a pixel, so that a day can be read back from it."""
-    return "".join(f"{'L' if at else 'M'}{x:.2f} {y:.2f}" for at, (x, y) in enumerate(points))
-
-
 def points_wanted(width: float) -> int:
     """Give how many points a line of a figure of this width may have."""
     return 600 if is_narrow(width) else 1400
 
 
 def line_path_of(days: Sequence[str], values: Sequence[float], x: Scale, y: Scale) -> str:
-    """Give a line through values of days."""
-    return line_path((x(day_number(day)), y(value)) for day, value in zip(days, values, strict=True))
+    """Give a line through values of days, with no more points than can be told apart."""
+    points = [(day_number(day), value) for day, value in zip(days, values, strict=True)]
+    kept = thinned(points, 4 * int((x.stop - x.start) / 12))
+    return line_path((x(day), y(value)) for day, value in kept)
