@@ -50,7 +50,7 @@ CRISES: Final = (
 )
 SHA: Final = "9f2c4e7a1b3d5f60718293a4b5c6d7e8f90112233445566778899aabbccddeef"
 REASONS: Final = {
-    "PROMOTE": "better in high volatility by 0.021 nats [0.009, 0.033], and no loss beyond the margin elsewhere",
+    "PROMOTE": "better in high volatility by 0.021 nats [0.009, 0.033], and no loss elsewhere",
     "REJECT": "worse in crash by 0.014 nats [0.003, 0.026]; the margin is 0.010",
     "SHADOW": "no harm is shown, but crash and recovery stay unproven with 31 days",
     "HOLD_EQUIVALENT": "no harm and no benefit is shown; the champion stays",
@@ -74,7 +74,7 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
         "range": {"from": names[0], "to": names[-1], "sessions": sessions},
         "target": {
             "name": "reference",
-            "sentence": "+10 % before −5 % within 14 closes",
+            "sentence": "+10 % before -5 % within 14 closes",
             "classes": list(CLASSES),
         },
         "fingerprint": {
@@ -395,7 +395,7 @@ def _gain(chance: np.random.Generator, names: Sequence[str], worse: float) -> Do
 
 
 def _difference(chance: np.random.Generator, name: str, title: str, than: str, worth: float) -> Document:
-    scores = {}
+    scores: Document = {}
     for group in GROUPS:
         days = int(5000 * SHARES[group])
         nats, wide = worth + chance.normal(0, 0.004), 0.6 / days**0.5
@@ -436,7 +436,7 @@ def _decision(chance: np.random.Generator, verdict: Document) -> Document:
         "low": _known(nats - wide, known),
         "high": _known(nats + wide, known),
         "right": right,
-        "sentence": f"{verdict['version']} was {'held back' if held else 'promoted'} for {days} days: {told}.",
+        "sentence": f"{verdict['version']} was {'held back' if held else 'promoted'}: {told}.",
     }
 
 

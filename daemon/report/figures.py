@@ -16,7 +16,7 @@ from daemon.report.figures_time import (
     record_figure,
     years_figure,
 )
-from daemon.report.page_numbers import GROUPS, count, plural, spoken
+from daemon.report.page_numbers import GROUPS, MINUS, by_name, count, in_percent, plural, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,7 @@ def skill_figure(document: Document) -> Figure | None:
     return Figure(
         name="skill",
         title="Skill by regime",
+        finding=_skill_in_words(document),
         reading="Log-loss saved against the regime prior, in percent.",
         description="; ".join(_in_words(group) for group in groups),
         basis=Basis(
@@ -90,6 +91,22 @@ def skill_figure(document: Document) -> Figure | None:
         ),
         draw=lambda width: draw_forest(groups, SKILL, width),
     )
+
+
+def _skill_in_words(document: Document) -> str:
+    """Say where the champion was best and worst, with intervals."""
+    champion = by_name(document["policies"], "champion")
+    if champion is None or champion["scores"]["overall"]["skill"] is None:
+        return ""
+    said = f"Over all days the champion saved {in_percent(champion['scores']['overall'])} of the log-loss"
+    known = [group for group in GROUPS[1:] if (champion["scores"].get(group) or {}).get("skill") is not None]
+    if not known:
+        return f"{said}."
+    best, worst = (
+        end(known, key=lambda group: float(champion["scores"][group]["skill"])) for end in (max, min)
+    )
+    ends = (f"{in_percent(champion['scores'][each])} in {spoken(each)}" for each in (best, worst))
+    return f"{said}: from {' to '.join(ends)}."
 
 
 def _skills(forecasts: Sequence[Document], group: str) -> Group:
@@ -123,7 +140,7 @@ def differences_figure(document: Document) -> Figure | None:
     groups = [
         Group(
             each["title"],
-            f"{spoken(each['better'])} − {spoken(each['than'])}",
+            f"{spoken(each['better'])} {MINUS} {spoken(each['than'])}",
             [_worth(spoken(group), 0, scores) for group, scores in each["scores"].items()],
         )
         for each in document["differences"]
@@ -169,6 +186,7 @@ def events_figure(document: Document) -> Figure | None:
     return Figure(
         name="events",
         title="The champion in each event",
+        finding=_events_in_words(rows),
         reading="Log-loss saved against the regime prior on the event's days, in percent.",
         description=_in_words(Group("Skill", "", rows)),
         basis=Basis(
@@ -177,6 +195,15 @@ def events_figure(document: Document) -> Figure | None:
             baseline="the regime prior, at zero",
         ),
         draw=lambda width: draw_forest([Group("", "", rows)], SKILL, width),
+    )
+
+
+def _events_in_words(rows: Sequence[Row]) -> str:
+    better = sum(row.low is not None and row.low > 0 for row in rows)
+    worse = sum(row.high is not None and row.high < 0 for row in rows)
+    return (
+        f"Of {plural(len(rows), 'event')} the champion was surely better than the regime prior in {better},"
+        f" surely worse in {worse}; the others show neither."
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from daemon.report.figures_frame import Drawing
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import decimals, interval
+from daemon.report.page_numbers import decimals, interval, short
 from daemon.report.svg import Scale, clipped, is_narrow, padded, rule, shape, text, ticks, told
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What is measured: the unit, a factor and places to write it with, and what lies left and right of zero."""
+    """What is measured: its unit, factor and places to write it with, and what lies left and right of zero."""
 
     unit: str
     factor: float
@@ -83,8 +83,8 @@ def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
 
 def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
     names = (
-        joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, _tick(at), anchor="mid")))
-        for at in ticks(x.first, x.last, 4 if x.stop - x.start < 250 else 7)
+        joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, short(at), anchor="mid")))
+        for at in ticks(x.first, x.last, int((x.stop - x.start) / 60))
     )
     zero = x(0)
     return tag(
@@ -95,18 +95,6 @@ def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
         text(zero + 8, 12, f"{axis.right} →"),
         text(zero, 26, axis.unit, anchor="mid"),
     )
-
-
-def _tick(value: float) -> str:
-    return (
-        decimals(value, 0 if abs(value) >= 1 or value == 0 else 3).rstrip()
-        if value == int(value)
-        else _plain(value)
-    )
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
 
 
 def _row(row: Row, axis: Axis, x: Scale, y: float, width: float) -> Markup:

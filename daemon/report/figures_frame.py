@@ -64,7 +64,7 @@ def figure_html(figure: Figure) -> Markup:
 
 
 def _without_words(drawing: Markup) -> Markup:
-    """Leave out what marks say: the script takes it from the wide drawing, which has the same marks in order."""
+    """Leave out what marks say: the script takes it from the wide drawing, whose marks are the same."""
     return Markup(_WORDS.sub("", drawing))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daemon.report.figures_frame import Basis, Drawing, Figure
@@ -101,10 +102,14 @@ def market_figure(document: Document) -> Figure | None:
     return Figure(
         name="market",
         title=f"{index} and its regimes",
-        reading=f"Closes on a logarithmic axis; marked events above, regimes and {fear or 'fear'} below.",
+        finding=f"{index} went from {series['close'][0]:,} to {series['close'][-1]:,}.",
+        reading=(
+            f"Closes on a logarithmic axis, marked events above, regimes and {fear or 'fear'} below. In the"
+            " ribbon the wild regimes stand tallest, and crash days are hatched."
+        ),
         description=(
-            f"Close of {index} from {series['close'][0]:,} on {series['day'][0]} to {series['close'][-1]:,} on"
-            f" {series['day'][-1]}, lowest {min(series['close']):,}, highest {max(series['close']):,}."
+            f"Close of {index} from {series['close'][0]:,} on {series['day'][0]} to {series['close'][-1]:,}"
+            f" on {series['day'][-1]}, lowest {min(series['close']):,}, highest {max(series['close']):,}."
             f" Shares of days: {', '.join(shares)}. {plural(len(document['events']), 'marked event')}."
         ),
         basis=Basis(
@@ -224,7 +229,7 @@ def _fear(document: Document, scale: Scale, top: float, bottom: float) -> Markup
 
 def _unbroken(points: Sequence[Point], kept: Sequence[Point]) -> list[list[Point]]:
     """Give the kept points in parts between which no value was known for a while."""
-    ends = {after[0] for before, after in zip(points, points[1:], strict=False) if after[0] - before[0] > GAP}
+    ends = {after[0] for before, after in pairwise(points) if after[0] - before[0] > GAP}
     parts: list[list[Point]] = [[]]
     for point in kept:
         if point[0] in ends and parts[-1]:
@@ -262,7 +267,7 @@ def _events(lanes: Sequence[Lane], bottom: float) -> Markup:
                 tip,
                 tag("rect", x=left, y=y + 17, width=right - left, height=bottom - y - 17, class_="span"),
                 tag("rect", x=left, y=y + 15, width=right - left, height=3, class_="cap"),
-                text(right if ends_there else left, y + 11, name, anchor="end" if ends_there else None),
+                text(right if ends_there else left, y + 11, name, anchor="end" if ends_there else ""),
             )
         )
     return joined(parts)

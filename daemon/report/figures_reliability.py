@@ -30,8 +30,8 @@ def reliability_figure(document: Document) -> Figure | None:
         title="Reliability of the champion",
         reading=(
             "How often a class came true when it was given a probability. On the diagonal the probability is"
-            " exact; below it the champion was too sure. The bars below show how many predictions stand behind"
-            " each point."
+            " exact; below it the champion was too sure. The bars show how many predictions stand behind each"
+            " point (their square roots)."
         ),
         description=f"{'; '.join(told_of)}. The table below lists every point.",
         basis=Basis(

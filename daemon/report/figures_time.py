@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from daemon.report.figures_forest import mark
 from daemon.report.figures_frame import Basis, Drawing, Figure
 from daemon.report.figures_market import crash_shade, left_of, right_of
-from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import count, decimals, plural, spoken
+from daemon.report.page_markup import Markup, joined, number, tag
+from daemon.report.page_numbers import MOST_TOLD, count, decimals, in_percent, newest, plural, short, spoken
 from daemon.report.svg import CHARACTER, Scale, is_narrow, legend, padded, rule, shape, text, ticks, told
 from daemon.report.svg_time import day_number, line_path_of, time_axis, time_scale
 
@@ -54,10 +54,11 @@ def champions_figure(document: Document) -> Figure | None:
     return Figure(
         name="champions",
         title="Champions and verdicts",
-        reading="Who served when; below, one mark for each verdict of the gate with its reason.",
+        finding=_champions_in_words(champions, verdicts),
+        reading="Above, who served when; below, a mark for each verdict of the gate, which tells its reason.",
         description=(
-            f"{plural(len(champions), 'champion')} and {plural(len(verdicts), 'verdict')}; the table below lists"
-            " each with its reason."
+            f"{plural(len(champions), 'champion')} and {plural(len(verdicts), 'verdict')}; the tables below"
+            " list each with its reason."
         ),
         basis=Basis(
             n=f"{plural(len(verdicts), 'verdict')}, {plural(len(champions), 'champion')}",
@@ -68,14 +69,28 @@ def champions_figure(document: Document) -> Figure | None:
     )
 
 
+def _champions_in_words(champions: Sequence[Document], verdicts: Sequence[Document]) -> str:
+    admitted = sum(_mark_of(each["verdict"])[1] == "good" for each in verdicts)
+    refused = sum(_mark_of(each["verdict"])[1] == "bad" for each in verdicts)
+    return (
+        f"Of {plural(len(verdicts), 'candidate')} {admitted} became champion at once and {refused} were"
+        f" rejected; {plural(len(champions), 'champion')} served."
+    )
+
+
 def _draw_champions(document: Document, width: float) -> Drawing:
     scale = time_scale(document, left_of(width), right_of(width))
     rows = ("up", "diamond", "circle", "cross")
     parts = [_reign(each, scale, at) for at, each in enumerate(document["champions"])]
-    present = []
-    for each in document["verdicts"]:
-        kind, colour, words = _mark_of(each["verdict"])
-        present.append((kind, colour, words))
+    verdicts = document["verdicts"]
+    told_one_by_one = newest(verdicts, MOST_TOLD)
+    older = verdicts[: len(verdicts) - len(told_one_by_one)]
+    for kind in rows:
+        days = (scale(day_number(each["day"])) for each in older if _mark_of(each["verdict"])[0] == kind)
+        path = "".join(f"M{number(x)} {46 + 17 * rows.index(kind)}v8" for x in days)
+        parts += [tag("path", d=path, class_="old")] if path else []
+    present = [_mark_of(each["verdict"]) for each in told_one_by_one]
+    for each, (kind, colour, _) in zip(told_one_by_one, present, strict=True):
         place = rows.index(kind) if kind in rows else 0
         x, y = scale(day_number(each["day"])), 50.0 + 17 * place
         against = f" against {each['against']}" if each["against"] else ""
@@ -113,6 +128,10 @@ def gain_figure(document: Document) -> Figure | None:
     return Figure(
         name="gain",
         title="Cumulative gain by policy",
+        finding=(
+            f"By {policies[0]['gain']['day'][-1]} {spoken(policies[0]['name'])} had saved"
+            f" {decimals(policies[0]['gain']['nats'][-1], 0, signed=True)} nats."
+        ),
         reading=(
             "Log-loss saved against the regime prior, in nats, added up over the days (a day counts as the"
             " mean of its symbols). A line that climbs is skill; the shaded days are crashes."
@@ -120,7 +139,7 @@ def gain_figure(document: Document) -> Figure | None:
         description=f"At the end, in nats: {ends}.",
         basis=Basis(
             n=f"{plural(overall['days'], 'day')}, {count(overall['rows'])} predictions",
-            interval="none drawn: sums are as observed; the interval of their mean is under “Skill by regime”",
+            interval="none drawn: sums are as observed; the interval of the mean is under “Skill by regime”",
             baseline="the regime prior, at zero",
         ),
         draw=lambda width: _draw_gain(document, policies, width),
@@ -170,7 +189,7 @@ def _levels(y: Scale, scale: Scale, *, percent: bool = False) -> Markup:
     """Give the horizontal lines with their values, and the stronger one at zero."""
     parts = [
         joined((rule(scale.start, y(at), scale.stop, y(at)),
-                text(scale.start - 6, y(at) + 4, f"{at:g}{'%' * percent}".replace("-", "−"), anchor="end")))
+                text(scale.start - 6, y(at) + 4, f"{short(at)}{'%' * percent}", anchor="end")))
         for at in ticks(min(y.first, y.last), max(y.first, y.last), 5)
     ]  # fmt: skip
     return joined((*parts, rule(scale.start, y(0), scale.stop, y(0), "zero")))
@@ -178,7 +197,8 @@ def _levels(y: Scale, scale: Scale, *, percent: bool = False) -> Markup:
 
 def record_figure(document: Document) -> Figure | None:
     """Give what each decision of the gate earned; ``None`` if none could be measured."""
-    record = [each for each in document["gate_record"] if each["nats"] is not None]
+    measured = [each for each in document["gate_record"] if each["nats"] is not None]
+    record = newest(measured, MOST_TOLD)
     if not record:
         return None
     days = sum(each["days"] for each in record)
@@ -191,7 +211,7 @@ def record_figure(document: Document) -> Figure | None:
         ),
         description=f"{plural(len(record), 'decision')}; the table below tells each.",
         basis=Basis(
-            n=f"{plural(len(record), 'decision')} over {plural(days, 'day')}",
+            n=f"{len(record)} of {plural(len(measured), 'decision')}, the newest, over {plural(days, 'day')}",
             interval="95 %, block bootstrap by day",
             baseline="what the opposite decision would have given, at zero",
         ),
@@ -243,22 +263,39 @@ def _beats(
 
 def years_figure(document: Document) -> Figure | None:
     """Give skill by year; ``None`` if no year has enough evidence."""
-    policies = [each for each in document["policies"][:3] if _known_years(each)]
+    policies = drawn_years(document)
     if not policies:
         return None
     years = sorted({each["year"] for policy in policies for each in _known_years(policy)})
     days = sum(each["days"] for each in policies[0]["years"])
+    names = ", ".join(spoken(each["name"]) for each in policies)
     return Figure(
         name="years",
         title="Skill by year",
+        finding=_years_in_words(policies[0]),
         reading="Log-loss saved against the regime prior, in percent, for each calendar year.",
-        description=f"Skill of {', '.join(spoken(each['name']) for each in policies)} from {years[0]} to {years[-1]}.",
+        description=f"Skill of {names} from {years[0]} to {years[-1]}; the table below has the numbers.",
         basis=Basis(
             n=f"{plural(days, 'day')} in {plural(len(years), 'year')}",
             interval="95 %, block bootstrap by day, within each year",
             baseline="the regime prior, at zero",
         ),
         draw=lambda width: _draw_years(policies, years, width),
+    )
+
+
+def drawn_years(document: Document) -> list[Document]:
+    """Give the policies that are shown by year: the first three of which a year is known."""
+    return [each for each in document["policies"][:3] if _known_years(each)]
+
+
+def _years_in_words(policy: Document) -> str:
+    years = _known_years(policy)
+    ahead = sum(each["skill"] > 0 for each in years)
+    surely = sum(each["skill_low"] is not None and each["skill_low"] > 0 for each in years)
+    return (
+        f"{spoken(policy['name']).capitalize()} was ahead of the regime prior in {ahead} of"
+        f" {plural(len(years), 'year')}, in {surely} with its whole interval."
     )
 
 
@@ -272,13 +309,13 @@ def _draw_years(policies: Sequence[Document], years: Sequence[int], width: float
     apart = min(room / (len(policies) + 1), 9.0)
     beats = [
         Beat(
-            scale(each["year"]) + apart * (at - (len(policies) - 1) / 2),
-            100 * each["skill"],
-            *(None if each[end] is None else 100 * each[end] for end in ("skill_low", "skill_high")),
-            partial(mark, at, size=min(apart / 2.2, 3.8)),
-            f"{each['year']}, {spoken(policy['name'])}: {decimals(100 * each['skill'], 1, signed=True)} %,"
-            f" {plural(each['days'], 'day')}",
-            f"thin c{at}",
+            place=scale(each["year"]) + apart * (at - (len(policies) - 1) / 2),
+            value=100 * each["skill"],
+            low=_hundredfold(each["skill_low"]),
+            high=_hundredfold(each["skill_high"]),
+            pen=partial(mark, at, size=min(apart / 2.2, 3.8)),
+            tip=f"{each['year']}, {spoken(policy['name'])}: {in_percent(each)}, {plural(each['days'], 'day')}",
+            line=f"thin c{at}",
         )
         for at, policy in enumerate(policies)
         for each in _known_years(policy)
@@ -290,6 +327,10 @@ def _draw_years(policies: Sequence[Document], years: Sequence[int], width: float
     drawn, tall = legend(keys, scale.start, bottom + 30, width - scale.start)
     body = _beats(beats, scale, top, bottom, percent=True)
     return Drawing(bottom + 32 + tall, joined((body, *names, drawn)))
+
+
+def _hundredfold(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def drift_figure(document: Document) -> Figure | None:
@@ -318,10 +359,15 @@ def _draw_drift(document: Document, width: float) -> Drawing:
     monitors = sorted({each["monitor"] for each in document["drift"]})
     bottom = 12.0 + 38 * len(monitors)
     parts = [crash_shade(document, scale, 4, bottom), time_axis(scale, 4, bottom)]
+    told_one_by_one = newest(document["drift"], MOST_TOLD)
     for at, monitor in enumerate(monitors):
         y = 8.0 + 38 * at
+        older = document["drift"][: len(document["drift"]) - len(told_one_by_one)]
+        days = (scale(day_number(each["day"])) for each in older if each["monitor"] == monitor)
+        path = "".join(f"M{number(x)} {y + 20:g}v8" for x in days)
+        parts += [tag("path", d=path, class_="old")] if path else []
         parts += [text(scale.start + 4, y + 11, monitor), rule(scale.start, y + 34, scale.stop, y + 34)]
-        for each in document["drift"]:
+        for each in told_one_by_one:
             if each["monitor"] == monitor:
                 kind, colour = LEVELS.get(each["level"], ("circle", "open"))
                 drawn = shape(kind, scale(day_number(each["day"])), y + 24, f"v {colour}")

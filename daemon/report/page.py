@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing: for the desk, the phone, paper, light, dark and without script."""
+"""The report as one HTML file that loads nothing: for desk, phone and paper, in light and dark, without script."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def page_of(document: Document) -> str:
     Returns
     -------
     :
-        HTML that is well-formed XML as well. It loads nothing, its policy lets no script run but its own, and the
-        same document gives the same bytes. Numbers of the head and of
-        the tables carry their names in the document as ``data-key``, after the ``data-path`` of their row.
+        HTML that is well-formed XML as well. It loads nothing, its policy lets no script run but its own, and
+        the same document gives the same bytes. Numbers of the head and of the tables carry their names in the
+        document as ``data-key``, after the ``data-path`` of their row.
     """
     script = _file("page.js")
     head = tag(

@@ -31,8 +31,8 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
     children
         Its content in order; what is no `Markup` is escaped.
     attributes
-        Underscores stand for hyphens, and one at the end is dropped (``class_``). ``None`` and ``False`` leave
-        the attribute out, ``True`` writes it without a value of its own.
+        Underscores stand for hyphens, and one at the end is dropped (``class_``). ``None`` and ``False``
+        leave the attribute out, ``True`` writes its own name.
 
     Returns
     -------

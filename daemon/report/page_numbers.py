@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from daemon.report.page_markup import Markup, tag
@@ -10,12 +10,17 @@ from daemon.report.page_markup import Markup, tag
 Document: TypeAlias = Mapping[str, Any]
 """The report document, or an object in it."""
 
+MOST_TOLD: Final = 80
+"""So many verdicts, decisions and alarms are told one by one, the newest, so that every page stays small."""
+MOST_RUNS: Final = 200
+"""So many runs are listed, the newest."""
 MINUS: Final = "\u2212"
+DASH: Final = "\u2013"
 THIN: Final = "\u202f"
 """A narrow space that does not break, between a number and its unit."""
 GROUPS: Final = ("overall", "crash", "recovery", "high_volatility", "normal", "low_volatility")
 """What scores are told for: all days, and the days of each regime."""
-NO_EVIDENCE: Final = Markup(f"{tag('span', '–', aria_hidden='true')}{tag('i', 'not enough evidence')}")
+NO_EVIDENCE: Final = Markup(f"{tag('span', DASH, aria_hidden='true')}{tag('i', 'not enough evidence')}")
 """A dash to look at, the words to hear."""
 
 
@@ -54,6 +59,11 @@ def decimals(value: float, places: int, *, signed: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
+def short(value: float) -> str:
+    """Give the value of a tick."""
+    return f"{value:g}".replace("-", MINUS)
+
+
 def count(value: int | None) -> str | None:
     """Give a count with its thousands apart."""
     return None if value is None else f"{value:,}"
@@ -70,6 +80,12 @@ def interval(low: float | None, high: float | None, *, scale: float = 1.0, place
     return f"[{decimals(scale * low, places)}, {decimals(scale * high, places)}]"
 
 
+def in_percent(scores: Document) -> str:
+    """Give skill with its interval, in one phrase."""
+    ends = interval(scores["skill_low"], scores["skill_high"], scale=100, places=1)
+    return f"{percent(scores['skill'], signed=True)} {ends or 'without interval'}"
+
+
 def plural(amount: int, noun: str) -> str:
     """Give a count with its noun.
 
@@ -77,6 +93,11 @@ def plural(amount: int, noun: str) -> str:
     ('1 day', '2,000 days')
     """
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def newest(items: Sequence[Document], most: int) -> Sequence[Document]:
+    """Give the last so many; items stand in the order of their days."""
+    return items[-most:]
 
 
 def by_name(items: list[Document], name: str) -> Document | None:

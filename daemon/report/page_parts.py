@@ -18,7 +18,7 @@ _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Number(NamedTuple):
-    """A number of the document: how it reads, and under which names it stands in its object; an interval has two."""
+    """A number of the document: how it reads, and its names in its object; an interval has two."""
 
     shown: str | None
     names: tuple[str, ...]
@@ -70,7 +70,7 @@ def number_html(name: str, number: Number, *, path: str = "") -> Markup:
 
 
 def table(caption: str, header: Sequence[str], lines: Iterable[Line], *, left: int = 1) -> Markup:
-    """Give a table with its caption; a row's first cell is its heading, from column ``left`` on are numbers."""
+    """Give a table with its caption; first cells are headings of rows, from column ``left`` on are numbers."""
     head = tag(
         "tr",
         *(tag("th", name, scope="col", class_="n" if at >= left else None) for at, name in enumerate(header)),

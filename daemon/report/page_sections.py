@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daemon.report.figures import (
     ablations_figure,
@@ -21,7 +21,7 @@ from daemon.report.figures_time import (
     years_figure,
 )
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import by_name, count, plural
+from daemon.report.page_numbers import MOST_RUNS, MOST_TOLD, by_name, count, plural
 from daemon.report.page_parts import Line, bullets, folded, missing, section, table
 from daemon.report.page_tables import (
     ablations_table,
@@ -42,6 +42,9 @@ from daemon.report.page_tables import (
 if TYPE_CHECKING:
     from daemon.report.figures_frame import Figure
     from daemon.report.page_numbers import Document
+
+
+HINDSIGHT: Final = " Chosen in hindsight: nobody could have had it."
 
 
 def sections_of(document: Document) -> list[Markup]:
@@ -67,6 +70,13 @@ def sections_of(document: Document) -> list[Markup]:
 
 def _shown(figure: Figure | None, why_not: str) -> Markup:
     return missing(why_not) if figure is None else figure_html(figure)
+
+
+def _numbered(title: str, items: list[Document], most: int = MOST_TOLD) -> str:
+    """Say how many items a table has, and how many it leaves to the JSON document."""
+    if len(items) <= most:
+        return f"{title} ({len(items)})"
+    return f"{title}: the newest {most} of {len(items):,}; the JSON document has all"
 
 
 def _findings(document: Document) -> Markup:
@@ -95,10 +105,10 @@ def _champions(document: Document) -> Markup:
         parts.append(folded(f"Champions ({len(document['champions'])})", champions_table(document)))
     if document["verdicts"]:
         parts.append(
-            folded(f"Verdicts with their reasons ({len(document['verdicts'])})", verdicts_table(document))
+            folded(_numbered("Verdicts with their reasons", document["verdicts"]), verdicts_table(document))
         )
     if document["looks"]:
-        parts.append(folded(f"Looks at trials ({len(document['looks'])})", looks_table(document)))
+        parts.append(folded(_numbered("Looks at trials", document["looks"]), looks_table(document)))
     return section("Champions and verdicts", *parts)
 
 
@@ -122,12 +132,14 @@ def _skill(document: Document) -> Markup:
 def _policies(document: Document) -> Markup:
     """Say what each policy is; whoever reads the figure needs it."""
     terms = (
-        joined((
-            tag("dt", each["title"]),
-            tag("dd", each["explained"], " Chosen in hindsight: nobody could have had it." if each["in_hindsight"] else ""),
-        ))
+        joined(
+            (
+                tag("dt", each["title"]),
+                tag("dd", each["explained"], HINDSIGHT if each["in_hindsight"] else ""),
+            )
+        )
         for each in document["policies"]
-    )  # fmt: skip
+    )
     return tag("dl", *terms)
 
 
@@ -172,7 +184,7 @@ def _record(document: Document) -> Markup:
         _shown(
             record_figure(document), "No decision has enough matured days to be judged: not enough evidence."
         ),
-        folded(f"The gate's record as a table ({len(record)})", record_table(document)),
+        folded(_numbered("The gate's record as a table", record), record_table(document)),
     )
 
 
@@ -188,7 +200,13 @@ def _events(document: Document) -> Markup:
     if not document["events"]:
         return section(title, missing("No rare event lies in these days."))
     why_not = "No event has enough matured days: not enough evidence."
-    return section(title, _shown(events_figure(document), why_not), events_table(document))
+    terms = (joined((tag("dt", each["title"]), tag("dd", each["sentence"]))) for each in document["events"])
+    return section(
+        title,
+        _shown(events_figure(document), why_not),
+        tag("dl", *terms),
+        folded(f"Events as a table ({len(document['events'])})", events_table(document)),
+    )
 
 
 def _reliability(document: Document) -> Markup:
@@ -205,7 +223,9 @@ def _drift(document: Document) -> Markup:
     if figure is None:
         return section("Drift", missing("No monitor warned in these days."))
     return section(
-        "Drift", figure_html(figure), folded("Warnings and alarms as a table", drift_table(document))
+        "Drift",
+        figure_html(figure),
+        folded(_numbered("Warnings and alarms as a table", document["drift"]), drift_table(document)),
     )
 
 
@@ -223,10 +243,8 @@ def _ledger(document: Document) -> Markup:
     failed = sum(each["outcome"] != "succeeded" for each in runs)
     return section(
         "Ledger",
-        tag(
-            "p", f"{plural(len(runs), 'training run')}, of which {failed} did not succeed. None is left out."
-        ),
-        folded(f"All runs ({len(runs)})", runs_table(document)),
+        tag("p", f"{plural(len(runs), 'training run')}, of which {failed} did not succeed."),
+        folded(_numbered("Runs", runs, MOST_RUNS), runs_table(document)),
     )
 
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from daemon.report.figures_time import drawn_years
 from daemon.report.page_markup import Markup, joined
-from daemon.report.page_numbers import decimals, interval, nats, plural, spoken
+from daemon.report.page_numbers import (
+    MINUS,
+    MOST_RUNS,
+    MOST_TOLD,
+    decimals,
+    interval,
+    nats,
+    newest,
+    plural,
+    spoken,
+)
 from daemon.report.page_parts import (
     Line,
     count_at,
@@ -45,7 +56,7 @@ def headline_table(document: Document) -> Markup:
 
 
 def scores_table(forecast: Document, where: str) -> Markup:
-    """Give all scores of a policy or baseline, a row a regime."""
+    """Give the scores of a policy or baseline, a row a regime."""
     lines = (
         Line(
             f"{where}.{forecast['name']}.scores.{group}",
@@ -101,7 +112,7 @@ def years_table(document: Document) -> Markup:
                 count_at(each, "rows"),
             ),
         )
-        for policy in document["policies"]
+        for policy in drawn_years(document)
         for each in policy["years"]
     )
     header = ("Year", "Policy", *SKILLS[:2], "Accuracy", "Days", "Rows")
@@ -115,7 +126,7 @@ def differences_table(document: Document) -> Markup:
             f"differences.{each['name']}.scores.{group}",
             (
                 each["title"],
-                f"{spoken(each['better'])} − {spoken(each['than'])}",
+                f"{spoken(each['better'])} {MINUS} {spoken(each['than'])}",
                 spoken(group),
                 nats_at(worth, "nats"),
                 interval_at(worth),
@@ -165,7 +176,7 @@ def verdicts_table(document: Document) -> Markup:
                 joined((_judged(regime) for regime in each["regimes"]), "; "),
             ),
         )
-        for each in document["verdicts"]
+        for each in newest(document["verdicts"], MOST_TOLD)
     )
     header = ("Day", "Version", "Against", "Verdict", "Reason", "Regimes: mean gain in nats [interval], days")
     return table("Verdicts of the gate", header, lines, left=len(header))
@@ -175,9 +186,8 @@ def _judged(regime: Document) -> str:
     """Give what was found for a regime, in one phrase."""
     found = [regime["status"].lower()]
     if regime["mean"] is not None:
-        found.append(decimals(regime["mean"], 3, signed=True))
-    if (ends := interval(regime["lcb"], regime["ucb"])) is not None:
-        found.append(ends)
+        ends = interval(regime["lcb"], regime["ucb"])
+        found += [decimals(regime["mean"], 3, signed=True), ends or "without interval"]
     return f"{spoken(regime['regime'])} {' '.join(found)}, {plural(regime['days'], 'day')}"
 
 
@@ -197,7 +207,7 @@ def looks_table(document: Document) -> Markup:
                 each["reason"],
             ),
         )
-        for each in document["looks"]
+        for each in newest(document["looks"], MOST_TOLD)
     )
     header = ("Day", "Trial", "Version", "Against", "Fresh days", "Verdict", "Outcome", "Reason")
     return table("Looks at trials on fresh days", header, lines, left=len(header))
@@ -221,7 +231,7 @@ def record_table(document: Document) -> Markup:
                 f"{each['rows']:,}",
             ),
         )
-        for each in document["gate_record"]
+        for each in newest(document["gate_record"], MOST_TOLD)
     )
     header = ("Day", "Version", "Decision", "Was", "In words", "Nats", INTERVAL, "Days", "Rows")
     return table("The gate's record", header, lines, left=5)
@@ -229,7 +239,7 @@ def record_table(document: Document) -> Markup:
 
 def events_table(document: Document) -> Markup:
     """Give the events one by one."""
-    header = ("Event", "First day", "Last day", "Kind", "In words", *SKILLS, "Days", "Rows")
+    header = ("Event", "First day", "Last day", "Kind", "Source", *SKILLS, "Days", "Rows")
     return table("The champion in each event", header, map(_event, document["events"]), left=5)
 
 
@@ -238,8 +248,8 @@ def _event(event: Document) -> Line:
     told: tuple[Cell, ...] = (None,) * 6
     if scores is not None:
         told = (*_skills(scores), count_at(scores, "days"), count_at(scores, "rows"))
-    kind = f"{spoken(event['nominal'] or 'unknown')}, {event['source']}"
-    cells = (event["title"], event["first"], event["last"], kind, event["sentence"], *told)
+    kind = spoken(event["nominal"] or "unknown")
+    cells = (event["title"], event["first"], event["last"], kind, event["source"], *told)
     return Line(f"events.{event['id']}.scores", cells)
 
 
@@ -267,7 +277,7 @@ def drift_table(document: Document) -> Markup:
     """Give warnings and alarms."""
     lines = (
         Line(None, (each["day"], each["monitor"], each["level"], each["sentence"]))
-        for each in document["drift"]
+        for each in newest(document["drift"], MOST_TOLD)
     )
     return table("Drift", ("Day", "Monitor", "Level", "What was seen"), lines, left=4)
 
@@ -292,7 +302,8 @@ def ablations_table(document: Document) -> Markup:
 
 
 def runs_table(document: Document) -> Markup:
-    """Give the ledger of all runs."""
+    """Give the ledger of all runs; the reason of a verdict that is told above is not told again."""
+    judged = {each["version"] for each in newest(document["verdicts"], MOST_TOLD)}
     lines = (
         Line(
             None,
@@ -303,10 +314,14 @@ def runs_table(document: Document) -> Markup:
                 each["outcome"],
                 each["version"] or "no version",
                 each["verdict"] or "no verdict",
-                each["reason"] or "no reason given",
+                _reason(each, judged),
             ),
         )
-        for each in document["runs"]
+        for each in newest(document["runs"], MOST_RUNS)
     )
     header = ("Run", "Day", "Trigger", "Outcome", "Version", "Verdict", "Reason")
     return table("Ledger of runs", header, lines, left=len(header))
+
+
+def _reason(run: Document, judged: set[str]) -> str:
+    return "told among the verdicts" if run["version"] in judged else run["reason"] or "no reason given"

@@ -16,7 +16,7 @@ WIDE: Final = 960.0
 """Width of a figure on a desk and on paper, in pixels."""
 NARROW: Final = 380.0
 """Width of a figure on a phone, in pixels."""
-CHARACTER: Final = 6.3
+CHARACTER: Final = 6.6
 """Mean width of a character of the charts' type, in pixels: enough to keep texts apart."""
 
 CORNERS: Final = {
@@ -128,11 +128,10 @@ def text(x: float, y: float, content: str, class_: str = "", *, anchor: str = ""
 
 def rule(x1: float, y1: float, x2: float, y2: float, class_: str = "g") -> Markup:
     """Give a straight line."""
-    if x1 == x2:
-        way = f"V{number(y2)}"
-    else:
-        way = f"H{number(x2)}" if y1 == y2 else f"L{number(x2)} {number(y2)}"
-    return tag("path", class_=class_, d=f"M{number(x1)} {number(y1)}{way}")
+    if x1 == x2 or y1 == y2:
+        way = f"V{number(y2)}" if x1 == x2 else f"H{number(x2)}"
+        return tag("path", class_=class_, d=f"M{number(x1)} {number(y1)}{way}")
+    return tag("path", class_=class_, d=line_path(((x1, y1), (x2, y2))))
 
 
 def shape(kind: str, x: float, y: float, class_: str, size: float = 4.5) -> Markup:
@@ -153,7 +152,7 @@ def clipped(content: str, pixels: float) -> str:
     """Give a text cut to about so many pixels, with an ellipsis.
 
     >>> clipped("Global financial crisis", 70)
-    'Global fin…'
+    'Global fi…'
     """
     room = int(pixels / CHARACTER)
     return content if len(content) <= room else f"{content[: max(room - 1, 1)].rstrip()}…"
