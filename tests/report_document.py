@@ -48,6 +48,8 @@ CRISES: Final = (
     ("covid_2020", "Covid", 0.722, 0.728, -0.36, "crash"),
     ("inflation_2022", "Inflation bear", 0.83, 0.87, -0.22, "high_volatility"),
 )
+YOUNG: Final = 5
+"""Sessions of a crisis that is too short to be drawn."""
 SHA: Final = "9f2c4e7a1b3d5f60718293a4b5c6d7e8f90112233445566778899aabbccddeef"
 REASONS: Final = {
     "PROMOTE": "better in high volatility by 0.021 nats [0.009, 0.033], and no loss elsewhere",
@@ -229,6 +231,7 @@ def young_document() -> Document:
     full.update(
         kind="live",
         title="us, live since 2005-01-03",
+        counts=dict.fromkeys(full["counts"], 0) | {"predictions": 212, "waiting": 212, "champions": 1},
         policies=full["policies"][:1],
         champions=[{**full["champions"][0], "verdict": "BOOTSTRAP"}],
         verdicts=full["verdicts"][:1],
@@ -244,7 +247,9 @@ def _series(chance: np.random.Generator, sessions: int) -> tuple[list[float], li
     volatility[calm] = 0.0055
     regime = np.where(calm, "low_volatility", "normal").astype(object)
     for _, _, first, last, fall, nominal in CRISES:
-        start, stop = int(first * sessions), max(int(last * sessions), int(first * sessions) + 1)
+        start, stop = int(first * sessions), int(last * sessions)
+        if stop <= start + YOUNG:
+            continue
         drift[start:stop] = np.log1p(fall) / (stop - start)
         volatility[start : stop + 40] = 0.018 if nominal == "crash" else 0.013
         regime[start : stop + 60] = "high_volatility"

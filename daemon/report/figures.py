@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.report.figures_forest import Axis, Group, Row, draw_forest
 from daemon.report.figures_frame import Basis, Figure, figure_svg
+from daemon.report.figures_gain import gain_figure, years_figure
+from daemon.report.figures_gate import champions_figure, drift_figure, record_figure
 from daemon.report.figures_market import market_figure
 from daemon.report.figures_reliability import reliability_figure
-from daemon.report.figures_time import (
-    champions_figure,
-    drift_figure,
-    gain_figure,
-    record_figure,
-    years_figure,
-)
 from daemon.report.page_numbers import GROUPS, MINUS, by_name, count, in_percent, plural, spoken
 
 if TYPE_CHECKING:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from daemon.report.figures_frame import Drawing
 from daemon.report.page_markup import Markup, joined, tag
 from daemon.report.page_numbers import decimals, interval, short
-from daemon.report.svg import Scale, clipped, is_narrow, padded, rule, shape, text, ticks, told
+from daemon.report.svg import CHARACTER, Scale, clipped, is_narrow, padded, rule, shape, text, ticks, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROW: float = 19.0
-MARKS = ("circle", "diamond", "square", "up", "down")
+ROW: Final = 19.0
+INDENT: Final = 12.0
+MOST_CHARACTERS: Final = 26
+"""Of a label."""
+MARKS: Final = ("circle", "diamond", "square", "up", "down")
 """Of the first, second, … member of every group; the same order has the same colour."""
 
 
@@ -39,7 +42,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What is measured: its unit, factor and places to write it with, and what lies left and right of zero."""
+    """What is measured: unit, factor and places to write it with, and what lies left and right of zero."""
 
     unit: str
     factor: float
@@ -55,8 +58,7 @@ def mark(pen: int, x: float, y: float, size: float = 4.2) -> Markup:
 
 def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
     """Give the rows, a line at zero, and to the right of each row its numbers."""
-    narrow = is_narrow(width)
-    left, right = (112.0, width - 116.0) if narrow else (180.0, width - 175.0)
+    left, right = _sides(groups, axis, width)
     values = [
         axis.factor * each
         for group in groups
@@ -81,10 +83,26 @@ def draw_forest(groups: Sequence[Group], axis: Axis, width: float) -> Drawing:
     return Drawing(y + 16, joined((_axis(x, axis, 34, y - 6), *parts)))
 
 
+def _sides(groups: Sequence[Group], axis: Axis, width: float) -> tuple[float, float]:
+    """Give what labels and numbers leave for the dots."""
+    rows = [row for group in groups for row in group.rows]
+    indent = 0.0 if is_narrow(width) else INDENT
+    longest = min(max(len(row.label) for row in rows), MOST_CHARACTERS)
+    numbers = max(len(_numbers(row, axis)) for row in rows)
+    return indent + CHARACTER * longest + 14, width - CHARACTER * numbers - 12
+
+
+def _numbers(row: Row, axis: Axis) -> str:
+    if row.value is None:
+        return "not enough evidence"
+    value = decimals(axis.factor * row.value, axis.places, signed=True)
+    return f"{value} {interval(row.low, row.high, scale=axis.factor, places=axis.places) or ''}".strip()
+
+
 def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
     names = (
         joined((rule(x(at), top, x(at), bottom), text(x(at), bottom + 16, short(at), anchor="mid")))
-        for at in ticks(x.first, x.last, int((x.stop - x.start) / 60))
+        for at in ticks(x.first, x.last, max(int((x.stop - x.start) / 60), 3))
     )
     zero = x(0)
     return tag(
@@ -98,15 +116,13 @@ def _axis(x: Scale, axis: Axis, top: float, bottom: float) -> Markup:
 
 
 def _row(row: Row, axis: Axis, x: Scale, y: float, width: float) -> Markup:
-    narrow = is_narrow(width)
-    label = text(0 if narrow else 12, y + 4, clipped(row.label, x.start - 14))
+    label = text(0 if is_narrow(width) else INDENT, y + 4, clipped(row.label, CHARACTER * MOST_CHARACTERS))
+    numbers = _numbers(row, axis)
     if row.value is None:
-        return joined((label, text(width, y + 4, "not enough evidence", anchor="end")))
-    value = decimals(axis.factor * row.value, axis.places, signed=True)
-    ends = interval(row.low, row.high, scale=axis.factor, places=axis.places)
-    tip = f"{row.label}: {value} {axis.unit} {ends or 'without interval'}, {row.n}"
+        return joined((label, text(width, y + 4, numbers, anchor="end")))
     line = Markup("")
     if row.low is not None and row.high is not None:
         line = rule(x(axis.factor * row.low), y, x(axis.factor * row.high), y, f"bar c{row.pen}")
-    numbers = text(width, y + 4, f"{value} {ends or ''}".strip(), "n", anchor="end")
-    return joined((label, told(tip, line, mark(row.pen, x(axis.factor * row.value), y)), numbers))
+    tip = f"{row.label}: {numbers} {axis.unit}, {row.n}"
+    dot = mark(row.pen, x(axis.factor * row.value), y)
+    return joined((label, told(tip, line, dot), text(width, y + 4, numbers, "n", anchor="end")))

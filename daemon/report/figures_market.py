@@ -134,10 +134,10 @@ def _draw(document: Document, width: float) -> Drawing:
     parts = [
         hatch(key),
         _events(lanes, bottom),
+        time_axis(scale, top, fear_bottom),
         _price(document, scale, top, bottom),
         _ribbon(document, scale, ribbon, key),
         _fear(document, scale, fear_top, fear_bottom),
-        time_axis(scale, top, fear_bottom),
         keys,
     ]
     cross = tag(

@@ -1,20 +1,22 @@
-"""The report as one HTML file that loads nothing: for desk, phone and paper, in light and dark, without script."""
+"""The report as one HTML file that loads nothing, for desk, phone and paper, with and without script."""
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from daemon.report.figures import figure_style
-from daemon.report.page_markup import Markup, joined, tag
+from daemon.report.page_markup import Markup, joined, safe, tag
 from daemon.report.page_parts import count_at, name_of, number_html
 from daemon.report.page_sections import sections_of
 
 if TYPE_CHECKING:
     from daemon.report.page_numbers import Document
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 COUNTS: Final = (
     ("predictions", "predictions"),
     ("matured", "matured"),
@@ -94,7 +96,7 @@ def _header(document: Document) -> Markup:
     links = (tag("li", tag("a", title, href=f"#{name_of(title)}")) for title in CONTENTS)
     return tag(
         "header",
-        tag("h1", document["title"]),
+        tag("h1", Markup(_DAY.sub(r'<span class="d">\g<0></span>', safe(document["title"])))),
         tag("p", summary),
         tag("p", *shown, class_="counts"),
         tag("nav", tag("ul", joined(links, " ")), aria_label="Sections"),

@@ -10,10 +10,10 @@ from daemon.report.page_markup import Markup, tag
 Document: TypeAlias = Mapping[str, Any]
 """The report document, or an object in it."""
 
-MOST_TOLD: Final = 80
-"""So many verdicts, decisions and alarms are told one by one, the newest, so that every page stays small."""
-MOST_RUNS: Final = 200
-"""So many runs are listed, the newest."""
+MOST_TOLD: Final = 100
+"""Up to so many verdicts, decisions, runs and alarms are all told one by one."""
+NEWEST: Final = 60
+"""Of more than that the newest so many, so that the page of a long life stays small."""
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"
 THIN: Final = "\u202f"
@@ -95,9 +95,13 @@ def plural(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 
-def newest(items: Sequence[Document], most: int) -> Sequence[Document]:
-    """Give the last so many; items stand in the order of their days."""
-    return items[-most:]
+def newest(items: Sequence[Document]) -> Sequence[Document]:
+    """Give those that are told one by one; items stand in the order of their days.
+
+    >>> len(newest([{}] * 100)), len(newest([{}] * 101))
+    (100, 60)
+    """
+    return items if len(items) <= MOST_TOLD else items[-NEWEST:]
 
 
 def by_name(items: list[Document], name: str) -> Document | None:

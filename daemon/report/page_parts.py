@@ -70,7 +70,7 @@ def number_html(name: str, number: Number, *, path: str = "") -> Markup:
 
 
 def table(caption: str, header: Sequence[str], lines: Iterable[Line], *, left: int = 1) -> Markup:
-    """Give a table with its caption; first cells are headings of rows, from column ``left`` on are numbers."""
+    """Give a table; the first cell of a row is its heading, columns from ``left`` on are numbers."""
     head = tag(
         "tr",
         *(tag("th", name, scope="col", class_="n" if at >= left else None) for at, name in enumerate(header)),

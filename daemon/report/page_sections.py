@@ -11,17 +11,12 @@ from daemon.report.figures import (
     skill_figure,
 )
 from daemon.report.figures_frame import Basis, basis_html, figure_html
+from daemon.report.figures_gain import gain_figure, years_figure
+from daemon.report.figures_gate import champions_figure, drift_figure, record_figure
 from daemon.report.figures_market import market_figure
 from daemon.report.figures_reliability import reliability_figure
-from daemon.report.figures_time import (
-    champions_figure,
-    drift_figure,
-    gain_figure,
-    record_figure,
-    years_figure,
-)
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import MOST_RUNS, MOST_TOLD, by_name, count, plural
+from daemon.report.page_numbers import by_name, count, newest, plural
 from daemon.report.page_parts import Line, bullets, folded, missing, section, table
 from daemon.report.page_tables import (
     ablations_table,
@@ -72,11 +67,12 @@ def _shown(figure: Figure | None, why_not: str) -> Markup:
     return missing(why_not) if figure is None else figure_html(figure)
 
 
-def _numbered(title: str, items: list[Document], most: int = MOST_TOLD) -> str:
+def _numbered(title: str, items: list[Document]) -> str:
     """Say how many items a table has, and how many it leaves to the JSON document."""
-    if len(items) <= most:
-        return f"{title} ({len(items)})"
-    return f"{title}: the newest {most} of {len(items):,}; the JSON document has all"
+    told = len(newest(items))
+    if told == len(items):
+        return f"{title} ({told})"
+    return f"{title}: the newest {told} of {len(items):,}; the JSON document has all"
 
 
 def _findings(document: Document) -> Markup:
@@ -102,7 +98,7 @@ def _market(document: Document) -> Markup:
 def _champions(document: Document) -> Markup:
     parts = [_shown(champions_figure(document), "No model has been judged yet, so none has served.")]
     if document["champions"]:
-        parts.append(folded(f"Champions ({len(document['champions'])})", champions_table(document)))
+        parts.append(folded(_numbered("Champions", document["champions"]), champions_table(document)))
     if document["verdicts"]:
         parts.append(
             folded(_numbered("Verdicts with their reasons", document["verdicts"]), verdicts_table(document))
@@ -244,7 +240,7 @@ def _ledger(document: Document) -> Markup:
     return section(
         "Ledger",
         tag("p", f"{plural(len(runs), 'training run')}, of which {failed} did not succeed."),
-        folded(_numbered("Runs", runs, MOST_RUNS), runs_table(document)),
+        folded(_numbered("Runs", runs), runs_table(document)),
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daemon.report.figures_time import drawn_years
+from daemon.report.figures_gain import drawn_years
 from daemon.report.page_markup import Markup, joined
 from daemon.report.page_numbers import (
     MINUS,
-    MOST_RUNS,
-    MOST_TOLD,
     decimals,
     interval,
     nats,
@@ -42,17 +40,17 @@ def headline_table(document: Document) -> Markup:
             f"headline.{each['name']}",
             (
                 each["sentence"],
-                spoken(each["baseline"]),
                 percent_at(each, "value", signed=True),
                 interval_at(each, share=True),
+                spoken(each["baseline"]),
                 count_at(each, "days"),
                 count_at(each, "rows"),
             ),
         )
         for each in document["headline"]
     )
-    header = ("Finding", "Baseline", "Log-loss saved", INTERVAL, "Days", "Predictions")
-    return table("The champion against its baselines", header, lines, left=2)
+    header = ("Finding", "Log-loss saved", INTERVAL, "Baseline", "Days", "Predictions")
+    return table("The champion against its baselines", header, lines)
 
 
 def scores_table(forecast: Document, where: str) -> Markup:
@@ -156,7 +154,7 @@ def champions_table(document: Document) -> Markup:
                 each["reason"],
             ),
         )
-        for each in document["champions"]
+        for each in newest(document["champions"])
     )
     header = ("Champion", "From", "To", "Verdict", "Trained to", "By", "Reason")
     return table("Champions", header, lines, left=len(header))
@@ -176,7 +174,7 @@ def verdicts_table(document: Document) -> Markup:
                 joined((_judged(regime) for regime in each["regimes"]), "; "),
             ),
         )
-        for each in newest(document["verdicts"], MOST_TOLD)
+        for each in newest(document["verdicts"])
     )
     header = ("Day", "Version", "Against", "Verdict", "Reason", "Regimes: mean gain in nats [interval], days")
     return table("Verdicts of the gate", header, lines, left=len(header))
@@ -207,7 +205,7 @@ def looks_table(document: Document) -> Markup:
                 each["reason"],
             ),
         )
-        for each in newest(document["looks"], MOST_TOLD)
+        for each in newest(document["looks"])
     )
     header = ("Day", "Trial", "Version", "Against", "Fresh days", "Verdict", "Outcome", "Reason")
     return table("Looks at trials on fresh days", header, lines, left=len(header))
@@ -231,7 +229,7 @@ def record_table(document: Document) -> Markup:
                 f"{each['rows']:,}",
             ),
         )
-        for each in newest(document["gate_record"], MOST_TOLD)
+        for each in newest(document["gate_record"])
     )
     header = ("Day", "Version", "Decision", "Was", "In words", "Nats", INTERVAL, "Days", "Rows")
     return table("The gate's record", header, lines, left=5)
@@ -277,7 +275,7 @@ def drift_table(document: Document) -> Markup:
     """Give warnings and alarms."""
     lines = (
         Line(None, (each["day"], each["monitor"], each["level"], each["sentence"]))
-        for each in newest(document["drift"], MOST_TOLD)
+        for each in newest(document["drift"])
     )
     return table("Drift", ("Day", "Monitor", "Level", "What was seen"), lines, left=4)
 
@@ -303,7 +301,7 @@ def ablations_table(document: Document) -> Markup:
 
 def runs_table(document: Document) -> Markup:
     """Give the ledger of all runs; the reason of a verdict that is told above is not told again."""
-    judged = {each["version"] for each in newest(document["verdicts"], MOST_TOLD)}
+    judged = {each["version"] for each in newest(document["verdicts"])}
     lines = (
         Line(
             None,
@@ -317,7 +315,7 @@ def runs_table(document: Document) -> Markup:
                 _reason(each, judged),
             ),
         )
-        for each in newest(document["runs"], MOST_RUNS)
+        for each in newest(document["runs"])
     )
     header = ("Run", "Day", "Trigger", "Outcome", "Version", "Verdict", "Reason")
     return table("Ledger of runs", header, lines, left=len(header))
