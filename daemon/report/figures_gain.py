@@ -10,7 +10,7 @@ from daemon.report.figures_forest import mark
 from daemon.report.figures_frame import Basis, Drawing, Figure
 from daemon.report.figures_market import crash_shade, left_of, right_of
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import count, decimals, in_percent, plural, spoken
+from daemon.report.page_numbers import called, count, decimals, in_percent, plural, spoken
 from daemon.report.svg import Scale, is_narrow, legend, padded, text
 from daemon.report.svg_time import line_path_of, time_axis, time_scale
 
@@ -31,7 +31,7 @@ def gain_figure(document: Document) -> Figure | None:
         name="gain",
         title="Cumulative gain by policy",
         finding=(
-            f"By {policies[0]['gain']['day'][-1]} {spoken(policies[0]['name'])} had saved"
+            f"By {policies[0]['gain']['day'][-1]} {called(policies[0]['name'])} had saved"
             f" {decimals(policies[0]['gain']['nats'][-1], 0, signed=True)} nats."
         ),
         reading=(
@@ -120,8 +120,8 @@ def _years_in_words(policy: Document) -> str:
     ahead = sum(each["skill"] > 0 for each in years)
     surely = sum(each["skill_low"] is not None and each["skill_low"] > 0 for each in years)
     return (
-        f"{spoken(policy['name']).capitalize()} was ahead of the regime prior in {ahead} of"
-        f" {plural(len(years), 'year')}, in {surely} with its whole interval."
+        f"In {ahead} of {plural(len(years), 'year')} {called(policy['name'])} was ahead of the regime prior,"
+        f" in {surely} with its whole interval."
     )
 
 
@@ -130,6 +130,8 @@ def _known_years(policy: Document) -> list[Document]:
 
 
 def _draw_years(policies: Sequence[Document], years: Sequence[int], width: float) -> Drawing:
+    if is_narrow(width):
+        policies = policies[:2]
     scale = Scale(first=years[0] - 0.5, last=years[-1] + 0.5, start=left_of(width), stop=right_of(width))
     room = (scale.stop - scale.start) / (years[-1] - years[0] + 1)
     apart = min(room / (len(policies) + 1), 9.0)

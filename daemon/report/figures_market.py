@@ -160,7 +160,8 @@ def _price(document: Document, scale: Scale, top: float, bottom: float) -> Marku
         (day_number(day), math.log(close)) for day, close in zip(series["day"], series["close"], strict=True)
     ]
     low, high = (end(series["close"]) for end in (min, max))
-    y = Scale(first=math.log(low) - 0.02, last=math.log(high) + 0.02, start=bottom, stop=top)
+    room = max(0.05 * math.log(high / low), 0.001)
+    y = Scale(first=math.log(low) - room, last=math.log(high) + room, start=bottom, stop=top)
     grid = (
         joined((rule(scale.start, y(math.log(at)), scale.stop, y(math.log(at))),
                 text(scale.start - 6, y(math.log(at)) + 4, f"{at:,g}", anchor="end")))

@@ -21,7 +21,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -> Markup:
+def tag(name: str, /, *children: str, **attributes: str | float | None) -> Markup:
     """Give an element.
 
     Parameters
@@ -31,21 +31,21 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
     children
         Its content in order; what is no `Markup` is escaped.
     attributes
-        Underscores stand for hyphens, and one at the end is dropped (``class_``). ``None`` and ``False``
-        leave the attribute out, ``True`` writes its own name.
+        Underscores stand for hyphens, and one at the end is dropped (``class_``). ``None`` leaves the
+        attribute out, and so does a class without a name.
 
     Returns
     -------
     :
         The element, closed.
 
-    >>> tag("p", "a < b", tag("b", "!"), class_="note", data_key="x", hidden=False)
+    >>> tag("p", "a < b", tag("b", "!"), class_="note", data_key="x", id=None)
     '<p class="note" data-key="x">a &lt; b<b>!</b></p>'
     """
     opened = name + "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(key, value)}"'
+        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
-        if value is not None and value is not False
+        if value is not None and (value or key != "class_")
     )
     if name in VOID:
         return Markup(f"<{opened}/>")
@@ -66,9 +66,7 @@ def safe(text: str) -> str:
     return text if isinstance(text, Markup) else escape(_FORBIDDEN.sub("\ufffd", text))
 
 
-def _value(key: str, value: str | float) -> str:
-    if value is True:
-        return key
+def _value(value: str | float) -> str:
     return escape(_FORBIDDEN.sub("\ufffd", value)) if isinstance(value, str) else number(value)
 
 

@@ -33,6 +33,11 @@ def spoken(name: str) -> str:
     return "all days" if name == "overall" else name.replace("_", " ")
 
 
+def called(name: str) -> str:
+    """Give the name of a policy as part of a sentence."""
+    return "the champion" if name == "champion" else spoken(name)
+
+
 def percent(share: float | None, *, signed: bool = False) -> str | None:
     """Give a share in percent, to a tenth.
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import NO_EVIDENCE, count, decimals, interval, nats, percent
+from daemon.report.page_numbers import MINUS, NO_EVIDENCE, count, decimals, interval, nats, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from daemon.report.page_numbers import Document
 
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER: Final = re.compile(f"\\[?[-+{MINUS}]?[0-9].*")
 _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -69,24 +70,28 @@ def number_html(name: str, number: Number, *, path: str = "") -> Markup:
     return tag(name, content, data_key=" ".join(f"{path}{each}" for each in number.names))
 
 
-def table(caption: str, header: Sequence[str], lines: Iterable[Line], *, left: int = 1) -> Markup:
-    """Give a table; the first cell of a row is its heading, columns from ``left`` on are numbers."""
-    head = tag(
-        "tr",
-        *(tag("th", name, scope="col", class_="n" if at >= left else None) for at, name in enumerate(header)),
-    )
+def table(caption: str, header: Sequence[str], lines: Iterable[Line]) -> Markup:
+    """Give a table; the first cell of a row is its heading, and columns of numbers stand to the right."""
+    rows = list(lines)
+    sides = ["", *(_side(row.cells[at] for row in rows) for at in range(1, len(header)))]
+    head = (tag("th", name, scope="col", class_=side) for name, side in zip(header, sides, strict=True))
     body = (
         tag(
             "tr",
             tag("th", first if isinstance(first, str) else "", scope="row"),
-            *(_cell(each, is_number=at >= left) for at, each in enumerate(rest, start=1)),
+            *map(_cell, rest, sides[1:]),
             data_path=path,
         )
-        for path, (first, *rest) in lines
+        for path, (first, *rest) in rows
     )
     return tag(
         "div",
-        tag("table", tag("caption", caption), tag("thead", head), tag("tbody", joined(body, "\n"))),
+        tag(
+            "table",
+            tag("caption", caption),
+            tag("thead", tag("tr", *head)),
+            tag("tbody", joined(body, "\n")),
+        ),
         class_="scroll",
         role="region",
         aria_label=caption,
@@ -94,13 +99,18 @@ def table(caption: str, header: Sequence[str], lines: Iterable[Line], *, left: i
     )
 
 
-def _cell(cell: Cell, *, is_number: bool) -> Markup:
+def _side(cells: Iterable[Cell]) -> str:
+    """Give the class of a column: ``n`` for numbers, ``d`` for days, which are not broken."""
+    texts = [each for each in cells if isinstance(each, str)]
+    if all(_DAY.fullmatch(each) for each in texts) and texts:
+        return "d"
+    return "n" if all(_NUMBER.fullmatch(each) for each in texts) else ""
+
+
+def _cell(cell: Cell, side: str) -> Markup:
     if isinstance(cell, Number):
         return number_html("td", cell)
-    if cell is None:
-        return tag("td", NO_EVIDENCE, class_="n" if is_number else None)
-    class_ = "n" if is_number else "d" if _DAY.fullmatch(cell) else None
-    return tag("td", cell, class_=class_)
+    return tag("td", NO_EVIDENCE if cell is None else cell, class_=side)
 
 
 def section(title: str, *content: str) -> Markup:

@@ -261,7 +261,7 @@ def _fingerprint(document: Document) -> Markup:
     return section(
         "Fingerprint",
         tag("p", note),
-        table("Data and settings", ("What", "Which"), (Line(None, row) for row in rows), left=2),
+        table("Data and settings", ("What", "Which"), (Line(None, row) for row in rows)),
     )
 
 

@@ -114,7 +114,7 @@ def years_table(document: Document) -> Markup:
         for each in policy["years"]
     )
     header = ("Year", "Policy", *SKILLS[:2], "Accuracy", "Days", "Rows")
-    return table("Skill by year and policy", header, lines, left=2)
+    return table("Skill by year and policy", header, lines)
 
 
 def differences_table(document: Document) -> Markup:
@@ -136,7 +136,7 @@ def differences_table(document: Document) -> Markup:
         for group, worth in each["scores"].items()
     )
     header = ("Question", "Difference of", "Days of", "Nats", INTERVAL, "Days", "Rows")
-    return table("What each choice earned or cost, by regime", header, lines, left=3)
+    return table("What each choice earned or cost, by regime", header, lines)
 
 
 def champions_table(document: Document) -> Markup:
@@ -157,7 +157,7 @@ def champions_table(document: Document) -> Markup:
         for each in newest(document["champions"])
     )
     header = ("Champion", "From", "To", "Verdict", "Trained to", "By", "Reason")
-    return table("Champions", header, lines, left=len(header))
+    return table("Champions", header, lines)
 
 
 def verdicts_table(document: Document) -> Markup:
@@ -177,7 +177,7 @@ def verdicts_table(document: Document) -> Markup:
         for each in newest(document["verdicts"])
     )
     header = ("Day", "Version", "Against", "Verdict", "Reason", "Regimes: mean gain in nats [interval], days")
-    return table("Verdicts of the gate", header, lines, left=len(header))
+    return table("Verdicts of the gate", header, lines)
 
 
 def _judged(regime: Document) -> str:
@@ -208,7 +208,7 @@ def looks_table(document: Document) -> Markup:
         for each in newest(document["looks"])
     )
     header = ("Day", "Trial", "Version", "Against", "Fresh days", "Verdict", "Outcome", "Reason")
-    return table("Looks at trials on fresh days", header, lines, left=len(header))
+    return table("Looks at trials on fresh days", header, lines)
 
 
 def record_table(document: Document) -> Markup:
@@ -232,13 +232,13 @@ def record_table(document: Document) -> Markup:
         for each in newest(document["gate_record"])
     )
     header = ("Day", "Version", "Decision", "Was", "In words", "Nats", INTERVAL, "Days", "Rows")
-    return table("The gate's record", header, lines, left=5)
+    return table("The gate's record", header, lines)
 
 
 def events_table(document: Document) -> Markup:
     """Give the events one by one."""
     header = ("Event", "First day", "Last day", "Kind", "Source", *SKILLS, "Days", "Rows")
-    return table("The champion in each event", header, map(_event, document["events"]), left=5)
+    return table("The champion in each event", header, map(_event, document["events"]))
 
 
 def _event(event: Document) -> Line:
@@ -277,7 +277,7 @@ def drift_table(document: Document) -> Markup:
         Line(None, (each["day"], each["monitor"], each["level"], each["sentence"]))
         for each in newest(document["drift"])
     )
-    return table("Drift", ("Day", "Monitor", "Level", "What was seen"), lines, left=4)
+    return table("Drift", ("Day", "Monitor", "Level", "What was seen"), lines)
 
 
 def ablations_table(document: Document) -> Markup:
@@ -296,7 +296,7 @@ def ablations_table(document: Document) -> Markup:
         )
         for each in document["ablations"]
     )
-    return table("Ablations", ("Part", "Version", "Day", "In words", "Nats", INTERVAL), lines, left=4)
+    return table("Ablations", ("Part", "Version", "Day", "In words", "Nats", INTERVAL), lines)
 
 
 def runs_table(document: Document) -> Markup:
@@ -318,7 +318,7 @@ def runs_table(document: Document) -> Markup:
         for each in newest(document["runs"])
     )
     header = ("Run", "Day", "Trigger", "Outcome", "Version", "Verdict", "Reason")
-    return table("Ledger of runs", header, lines, left=len(header))
+    return table("Ledger of runs", header, lines)
 
 
 def _reason(run: Document, judged: set[str]) -> str:
