@@ -61,7 +61,7 @@
   document.addEventListener("pointermove", (event) => {
     const mark = event.target.closest && event.target.closest(".m");
     if (mark) show(mark.getAttribute("aria-label"), event.clientX, event.clientY);
-    else if (!event.target.closest || !event.target.closest(".cross")) hide();
+    else if (!event.target.closest || !event.target.closest(".crossed")) hide();
   });
   document.addEventListener("pointerdown", (event) => {
     const mark = event.target.closest && event.target.closest(".m");
@@ -100,6 +100,7 @@
 
   document.querySelectorAll(".cross").forEach((group) => {
     const svg = group.ownerSVGElement;
+    svg.classList.add("crossed");
     const facts = Object.fromEntries(["first", "days", "left", "right", "top", "bottom"].map((name) => [name, +group.dataset[name]]));
     const readers = [...group.querySelectorAll("[data-read]")].map((path) => [path.dataset.read, reader(path)]);
     const spells = spellsOf(group);
