@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +56,7 @@ def test_names_of_days_never_touch_and_never_leave_the_axis(first: date, days: i
     places = [float(each) for each in re.findall(r'<text x="([\d.]+)"', time_axis(scale, 0, 100))]
 
     assert all(50 <= place <= 50 + width for place in places)
-    assert all(after - before >= 40 for before, after in zip(places, places[1:], strict=False))
+    assert all(after - before >= 40 for before, after in pairwise(places))
 
 
 @given(st.lists(st.sampled_from(["crash", "normal", "recovery"]), min_size=1, max_size=60))
@@ -66,6 +66,4 @@ def test_spells_cover_every_day_once_and_change_their_name(names: list[str]) -> 
     spells = spells_of(days, names, days[-1] + 1)
 
     assert [name for first, last, name in spells for day in days if first <= day < last] == names
-    assert all(
-        one[1] == other[0] and one[2] != other[2] for one, other in zip(spells, spells[1:], strict=False)
-    )
+    assert all(one[1] == other[0] and one[2] != other[2] for one, other in pairwise(spells))
