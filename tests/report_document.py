@@ -26,11 +26,11 @@ CLASSES: Final = ("sell", "hold", "buy")
 SHARES: Final = dict(zip(GROUPS, (1.0, 0.05, 0.08, 0.17, 0.45, 0.25), strict=True))
 SKILLS: Final = dict(zip(GROUPS, (0.112, 0.04, 0.09, 0.105, 0.12, 0.13), strict=True))
 POLICIES: Final = {
-    "champion": ("Champion", "What regimed said on each day.", 0.0),
-    "always_promote": ("Always promote", "Every new model serves at once, without a gate.", -0.011),
-    "never_retrained": ("Never retrained", "The first model serves for ever.", -0.034),
-    "best_member": ("Best member", "The one member that was best over all days.", -0.004),
-    "shadow": ("Shadow", "The models that were tried beside the champion.", -0.019),
+    "champion": ("Champion: what regimed said", "The stored predictions of each day's champion.", 0.0),
+    "never_retrained": ("Never retrained: v1 for ever", "The first champion goes on predicting.", -0.034),
+    "always_promote": ("Always promote: no gate", "The newest version predicts from its first day.", -0.011),
+    "best_member": ("Best fixed model: lightgbm", "The one member that was best over all days.", -0.004),
+    "shadow": ("Shadow: who predicted beside the champion", "Versions on trial or on probation.", -0.019),
 }
 BASELINES: Final = {
     "majority": ("Majority", None),
@@ -167,7 +167,7 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
             {
                 "day": names[at],
                 "monitor": str(chance.choice(["features", "mix", "errors"])),
-                "level": "alarm" if chance.random() < 0.3 else "warning",
+                "level": "alert" if chance.random() < 0.3 else "warning",
                 "sentence": "12 of 179 features moved beyond their bound for 10 days.",
             }
             for at in sorted(chance.integers(0, sessions, 17).tolist())
@@ -303,21 +303,30 @@ def _baseline(chance: np.random.Generator, group: str, level: float | None, sess
 
 
 def _headline(sessions: int) -> list[Document]:
+    where = f"on {53 * sessions:,} rows of {sessions:,} days"
+    against = {
+        "champion_vs_prior": (0.112, 0.013, "regime_prior", "The champion's log-loss was 11.2 % lower"),
+        "champion_vs_barrier": (
+            0.031,
+            0.013,
+            "volatility_barrier",
+            "The champion's log-loss was 3.1 % lower",
+        ),
+        "retraining": (0.034, 0.009, "never_retrained", "Retraining earned .0340 nats a prediction"),
+        "gate_held": (0.74, None, "champion", "The gate was right in 74 % of what it held back"),
+    }
     return [
         {
             "name": name,
-            "sentence": f"The champion's log-loss was {100 * value:.1f} % below {against}.",
+            "sentence": f"{told} {where}.",
             "value": value,
-            "low": value - 0.013,
-            "high": value + 0.013,
+            "low": None if wide is None else value - wide,
+            "high": None if wide is None else value + wide,
             "rows": 53 * sessions,
             "days": sessions,
             "baseline": baseline,
         }
-        for name, value, baseline, against in (
-            ("champion_vs_prior", 0.112, "regime_prior", "the regime prior's"),
-            ("champion_vs_barrier", 0.031, "volatility_barrier", "the volatility barrier's"),
-        )
+        for name, (value, wide, baseline, told) in against.items()
     ]
 
 
@@ -426,8 +435,9 @@ def _difference(chance: np.random.Generator, name: str, title: str, than: str, w
 def _decision(chance: np.random.Generator, verdict: Document) -> Document:
     nats, wide, days = float(chance.normal(0.008, 0.02)), 0.016, 61
     known = chance.random() > 0.1
-    right = None if abs(nats) < wide or not known else nats > 0
     held = verdict["verdict"] != "PROMOTE"
+    nats = -nats if held else nats
+    right = None if abs(nats) < wide or not known else (nats > 0) is not held
     told = {None: "not shown either way", True: "right", False: "wrong"}[right]
     return {
         "version": verdict["version"],
@@ -441,7 +451,10 @@ def _decision(chance: np.random.Generator, verdict: Document) -> Document:
         "low": _known(nats - wide, known),
         "high": _known(nats + wide, known),
         "right": right,
-        "sentence": f"{verdict['version']} was {'held back' if held else 'promoted'}: {told}.",
+        "sentence": (
+            f"{verdict['version']} was {'held back' if held else 'promoted'}; on the {days} days after it"
+            f" ({53 * days:,} rows) its gain over {verdict['against']} was {nats:.4f} nats: {told}."
+        ),
     }
 
 

@@ -1,1 +1,1 @@
-"""What a replay or a live daemon has shown: the document, and the page and figures that are drawn from it."""
+"""What a daemon's predictions and decisions were worth, as one document and as one page."""

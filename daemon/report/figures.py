@@ -11,14 +11,13 @@ from daemon.report.figures_gain import gain_figure, years_figure
 from daemon.report.figures_gate import champions_figure, drift_figure, record_figure
 from daemon.report.figures_market import market_figure
 from daemon.report.figures_reliability import reliability_figure
-from daemon.report.page_numbers import GROUPS, MINUS, by_name, count, in_percent, plural, spoken
+from daemon.report.page_numbers import BOOTSTRAP, GROUPS, MINUS, by_name, count, in_percent, plural, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from daemon.report.page_numbers import Document
 
-BOOTSTRAP: Final = "95 %, block bootstrap by day"
 SKILL: Final = Axis(unit="%", factor=100, places=1, left="worse than the prior", right="better")
 WORTH: Final = Axis(unit="nats", factor=1, places=3, left="cost", right="earned")
 MOST_POLICIES: Final = 5
@@ -146,7 +145,7 @@ def differences_figure(document: Document) -> Figure | None:
         name="differences",
         title="What it earned or cost",
         reading="Mean log-loss gained per prediction by doing so, in nats.",
-        description="; ".join(each["sentence"] for each in document["differences"]),
+        description=" ".join(each["sentence"] for each in document["differences"]),
         basis=Basis(
             n="days of each row in its mark and in the table",
             interval=BOOTSTRAP,
@@ -204,16 +203,18 @@ def _events_in_words(rows: Sequence[Row]) -> str:
 
 def ablations_figure(document: Document) -> Figure | None:
     """Give what each part of the training was worth; ``None`` without evidence."""
-    rows = [_worth(f"{spoken(each['name'])} ({each['version']})", 0, each) for each in document["ablations"]]
+    newest = document["ablations"][-1]["version"] if document["ablations"] else None
+    own = [each for each in document["ablations"] if each["version"] == newest]
+    rows = [_worth(spoken(each["name"]), 0, each) for each in own]
     if all(row.value is None for row in rows):
         return None
     return Figure(
         name="ablations",
         title="What each part of the training is worth",
-        reading="Mean log-loss that the part gains against training without it, in nats.",
-        description="; ".join(each["sentence"] for each in document["ablations"]),
+        reading="Mean log-loss that the part gains against training without it, in nats, in walk-forward.",
+        description=" ".join(each["sentence"] for each in own),
         basis=Basis(
-            n=f"{plural(len(rows), 'ablation')}",
+            n=f"{plural(len(rows), 'ablation')} of {newest}, the newest version that was measured",
             interval=BOOTSTRAP,
             baseline="the same training without the part, at zero",
         ),

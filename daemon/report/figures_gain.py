@@ -10,7 +10,7 @@ from daemon.report.figures_forest import mark
 from daemon.report.figures_frame import Basis, Drawing, Figure
 from daemon.report.figures_market import crash_shade, left_of, right_of
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import called, count, decimals, in_percent, plural, spoken
+from daemon.report.page_numbers import BOOTSTRAP, called, count, decimals, in_percent, plural, spoken
 from daemon.report.svg import Scale, is_narrow, legend, padded, text
 from daemon.report.svg_time import line_path_of, time_axis, time_scale
 
@@ -103,7 +103,7 @@ def years_figure(document: Document) -> Figure | None:
         description=f"Skill of {names} from {years[0]} to {years[-1]}; the table below has the numbers.",
         basis=Basis(
             n=f"{plural(days, 'day')} in {plural(len(years), 'year')}",
-            interval="95 %, block bootstrap by day, within each year",
+            interval=f"{BOOTSTRAP}, within each year",
             baseline="the regime prior, at zero",
         ),
         draw=lambda width: _draw_years(policies, years, width),

@@ -9,7 +9,7 @@ from daemon.report.figures_beats import Beat, beats_over_levels
 from daemon.report.figures_frame import Basis, Drawing, Figure
 from daemon.report.figures_market import crash_shade, left_of, right_of
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import newest, plural, spoken
+from daemon.report.page_numbers import BOOTSTRAP, RIGHT, interval, nats, newest, plural, spoken
 from daemon.report.svg import CHARACTER, Scale, legend, rule, shape, text, told
 from daemon.report.svg_time import bands, day_number, time_axis, time_scale
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from daemon.report.page_numbers import Document
     from daemon.report.svg_time import Spell
 
+WARNING: Final = "warning"
+"""The level of drift that asks for nothing yet; every other is an alarm."""
 OBSERVED: Final = "none: what happened is counted, not estimated"
 VERDICTS: Final = {
     "PROMOTE": ("up", "good", "promoted"),
@@ -34,7 +36,6 @@ VERDICTS: Final = {
 """How a verdict is marked: shape, colour and words."""
 ROWS: Final = ("up", "diamond", "circle", "cross")
 """Marks of verdicts from the top down; other marks stand in the first row."""
-LEVELS: Final = {"alarm": ("up", "bad"), "warning": ("up", "open")}
 
 
 def champions_figure(document: Document) -> Figure | None:
@@ -142,14 +143,15 @@ def record_figure(document: Document) -> Figure | None:
         name="gate-record",
         title="Was the gate right?",
         reading=(
-            "Each decision of the gate: the mean log-loss it saved until the next decision. Above zero it was"
-            " right, below zero wrong; hollow where the interval spans zero."
+            "How each judged version did, or would have done, in the days that followed: its mean log-loss"
+            " gain over the champion of its verdict, in nats. Above zero it was better, so that promoting it was"
+            " right; below zero holding it back was. Hollow where the interval spans zero."
         ),
         description=f"{plural(len(record), 'decision')}; the table below tells each.",
         basis=Basis(
             n=f"{_of_all(record, measured)} over {plural(days, 'day')}",
-            interval="95 %, block bootstrap by day",
-            baseline="what the opposite decision would have given, at zero",
+            interval=BOOTSTRAP,
+            baseline="the champion that the version was judged against, at zero",
         ),
         draw=lambda width: _draw_record(document, record, width),
     )
@@ -169,7 +171,10 @@ def _draw_record(document: Document, record: Sequence[Document], width: float) -
         kind, colour = "circle" if each["held"] else "up", colours[each["right"]]
         pen = partial(shape, kind, class_=f"v {colour}", size=4)
         place = scale(day_number(each["day"]))
-        tip = f"{each['day']}: {each['sentence']}"
+        deed = "held back" if each["held"] else "promoted"
+        gain = f"{nats(each['nats'])} {interval(each['low'], each['high']) or ''}"
+        told_of = f"{each['day']}: {each['version']} {deed}, {RIGHT[each['right']]}"
+        tip = f"{told_of}: {gain} nats, {each['days']} days"
         beats.append(Beat(place, each["nats"], each["low"], each["high"], pen, tip))
     top, bottom = 10.0, 200.0
     body = beats_over_levels(beats, scale, top, bottom)
@@ -193,7 +198,7 @@ def drift_figure(document: Document) -> Figure | None:
     drift = document["drift"]
     if not drift:
         return None
-    alarms = sum(each["level"] == "alarm" for each in drift)
+    alarms = sum(each["level"] != WARNING for each in drift)
     return Figure(
         name="drift",
         title="Drift",
@@ -222,7 +227,7 @@ def _draw_drift(document: Document, width: float) -> Drawing:
         parts.append(_old([each["day"] for each in older if each["monitor"] == monitor], scale, y + 20))
         for each in drift:
             if each["monitor"] == monitor:
-                kind, colour = LEVELS.get(each["level"], ("circle", "open"))
-                drawn = shape(kind, scale(day_number(each["day"])), y + 24, f"v {colour}")
+                colour = "open" if each["level"] == WARNING else "bad"
+                drawn = shape("up", scale(day_number(each["day"])), y + 24, f"v {colour}")
                 parts.append(told(f"{each['day']}, {each['level']}: {each['sentence']}", drawn))
     return Drawing(bottom + 26, joined(parts))

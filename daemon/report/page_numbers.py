@@ -10,10 +10,13 @@ from daemon.report.page_markup import Markup, tag
 Document: TypeAlias = Mapping[str, Any]
 """The report document, or an object in it."""
 
+BOOTSTRAP: Final = "95 %, bootstrap of blocks of 20 days"
 MOST_TOLD: Final = 100
 """Up to so many verdicts, decisions, runs and alarms are all told one by one."""
 NEWEST: Final = 60
 """Of more than that the newest so many, so that the page of a long life stays small."""
+RIGHT: Final = {True: "rightly", False: "wrongly", None: "not shown either way"}
+"""How a decision is told to have been."""
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"
 THIN: Final = "\u202f"

@@ -16,7 +16,7 @@ from daemon.report.figures_gate import champions_figure, drift_figure, record_fi
 from daemon.report.figures_market import market_figure
 from daemon.report.figures_reliability import reliability_figure
 from daemon.report.page_markup import Markup, joined, tag
-from daemon.report.page_numbers import by_name, count, newest, plural
+from daemon.report.page_numbers import BOOTSTRAP, by_name, count, newest, plural
 from daemon.report.page_parts import Line, bullets, folded, missing, section, table
 from daemon.report.page_tables import (
     ablations_table,
@@ -85,8 +85,8 @@ def _findings(document: Document) -> Markup:
         ))  # fmt: skip
     basis = Basis(
         n="in each row",
-        interval="95 %, block bootstrap by day",
-        baseline="named in each row; a positive number is log-loss saved against it",
+        interval=BOOTSTRAP,
+        baseline="named in each row; percents are log-loss saved against it, nats are saved per prediction",
     )
     return section(title, headline_table(document), basis_html(basis))
 
@@ -229,7 +229,11 @@ def _ablations(document: Document) -> Markup:
     if not document["ablations"]:
         return section("Ablations", missing("No training run left a part out to measure what it is worth."))
     why_not = "The ablations have too few days: not enough evidence."
-    return section("Ablations", _shown(ablations_figure(document), why_not), ablations_table(document))
+    return section("Ablations", _shown(ablations_figure(document), why_not), _ablated(document))
+
+
+def _ablated(document: Document) -> Markup:
+    return folded(_numbered("Ablations as a table", document["ablations"]), ablations_table(document))
 
 
 def _ledger(document: Document) -> Markup:
@@ -246,7 +250,7 @@ def _ledger(document: Document) -> Markup:
 
 def _fingerprint(document: Document) -> Markup:
     own = document["fingerprint"]
-    fast = {True: "shortened", False: "full", None: "not a replay"}[own["fast"]]
+    fast = {True: "fast", False: "full", None: "as configured"}[own["fast"]]
     packages = ", ".join(f"{name} {version}" for name, version in sorted(own["packages"].items()))
     rows = [
         ("Data", tag("code", own["data"])),

@@ -8,6 +8,8 @@ from daemon.report.figures_gain import drawn_years
 from daemon.report.page_markup import Markup, joined
 from daemon.report.page_numbers import (
     MINUS,
+    RIGHT,
+    by_name,
     decimals,
     interval,
     nats,
@@ -40,8 +42,7 @@ def headline_table(document: Document) -> Markup:
             f"headline.{each['name']}",
             (
                 each["sentence"],
-                percent_at(each, "value", signed=True),
-                interval_at(each, share=True),
+                *_finding(each, document),
                 spoken(each["baseline"]),
                 count_at(each, "days"),
                 count_at(each, "rows"),
@@ -49,8 +50,17 @@ def headline_table(document: Document) -> Markup:
         )
         for each in document["headline"]
     )
-    header = ("Finding", "Log-loss saved", INTERVAL, "Baseline", "Days", "Predictions")
-    return table("The champion against its baselines", header, lines)
+    header = ("Finding", "Value", INTERVAL, "Baseline", "Days", "Predictions")
+    return table("The champion, and what it took to have it", header, lines)
+
+
+def _finding(headline: Document, document: Document) -> tuple[Cell, Cell]:
+    """Give a value in its unit: differences of policies are in nats, all else are shares."""
+    if by_name(document["differences"], headline["name"]) is None:
+        is_skill = by_name(document["baselines"], headline["baseline"]) is not None
+        return percent_at(headline, "value", signed=is_skill), interval_at(headline, share=True)
+    value = nats_at(headline, "value")
+    return value._replace(shown=value.shown and f"{value.shown} nats"), interval_at(headline)
 
 
 def scores_table(forecast: Document, where: str) -> Markup:
@@ -149,7 +159,7 @@ def champions_table(document: Document) -> Markup:
                 each["from"],
                 each["to"] or "now",
                 each["verdict"],
-                each["trained_to"],
+                each["trained_to"] or "not known",
                 each["actor"],
                 each["reason"],
             ),
@@ -213,7 +223,6 @@ def looks_table(document: Document) -> Markup:
 
 def record_table(document: Document) -> Markup:
     """Give what every decision of the gate earned."""
-    words = {True: "right", False: "wrong", None: "not shown either way"}
     lines = (
         Line(
             None,
@@ -221,7 +230,7 @@ def record_table(document: Document) -> Markup:
                 each["day"],
                 each["version"],
                 "held" if each["held"] else "promoted",
-                words[each["right"]],
+                RIGHT[each["right"]],
                 each["sentence"],
                 nats(each["nats"]),
                 interval(each["low"], each["high"]),
@@ -231,7 +240,17 @@ def record_table(document: Document) -> Markup:
         )
         for each in newest(document["gate_record"])
     )
-    header = ("Day", "Version", "Decision", "Was", "In words", "Nats", INTERVAL, "Days", "Rows")
+    header = (
+        "Day",
+        "Version",
+        "Decision",
+        "Was it right",
+        "In words",
+        "Its gain, nats",
+        INTERVAL,
+        "Days",
+        "Rows",
+    )
     return table("The gate's record", header, lines)
 
 
@@ -294,7 +313,7 @@ def ablations_table(document: Document) -> Markup:
                 interval(each["low"], each["high"]),
             ),
         )
-        for each in document["ablations"]
+        for each in newest(document["ablations"])
     )
     return table("Ablations", ("Part", "Version", "Day", "In words", "Nats", INTERVAL), lines)
 
@@ -309,7 +328,7 @@ def runs_table(document: Document) -> Markup:
                 each["run"],
                 each["day"],
                 each["trigger"],
-                each["outcome"],
+                each["outcome"] or "not ended",
                 each["version"] or "no version",
                 each["verdict"] or "no verdict",
                 _reason(each, judged),

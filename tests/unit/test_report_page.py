@@ -22,6 +22,7 @@ Document = dict[str, Any]
 
 HOSTILE = '</title></script><script>alert(1)</script><img src=x onerror="alert(1)">\' ]]>\x00\ud800'
 MISSING = f"{DASH}not enough evidence"
+SHARES = {"value", "low", "high"}
 NAMES = {"day", "days", "from", "to", "first", "last", "name", "regime", "kind", "nominal"}
 """Of strings that are read, not only shown."""
 
@@ -234,13 +235,14 @@ def numbers_of(line: ET.Element, cell: ET.Element, document: Document) -> Iterat
     text = "".join(cell.itertext()).replace(MINUS, "-")
     names = cell.attrib.get("data-key", "").split()
     prefix = f"{line.attrib['data-path']}." if "data-path" in line.attrib else ""
+    line_text = "".join(line.itertext())
     values = [value_at(document, f"{prefix}{name}") for name in names]
     if None in values:
         assert text == MISSING
         return
     shown = re.findall(r"-?[0-9]+(?:\.[0-9]+)?", text if len(names) > 1 else text.replace(",", ""))
     for name, each, value in zip(names, shown if names else [], values, strict=True):
-        is_finding = prefix.startswith("headline") and name in {"value", "low", "high"}
+        is_finding = prefix.startswith("headline") and "nats" not in line_text and name in SHARES
         is_share = is_finding or name.startswith(("skill", "accuracy"))
         yield float(each), (100 if is_share else 1) * value
 
