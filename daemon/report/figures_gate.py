@@ -72,16 +72,21 @@ def _champions_in_words(champions: Sequence[Document], verdicts: Sequence[Docume
 
 def _draw_champions(document: Document, width: float) -> Drawing:
     scale = time_scale(document, left_of(width), right_of(width))
+    champions = [
+        each for each in document["champions"] if not each["to"] or day_number(each["to"]) > scale.first
+    ]
     bottom = 118.0
     verdicts = newest(document["verdicts"])
     older = document["verdicts"][: -len(verdicts)]
-    parts = [time_axis(scale, 30, bottom), *_reigns(document["champions"], scale)]
+    parts = [time_axis(scale, 30, bottom), *_reigns(champions, scale)]
     parts += [_old(_days_of(older, kind), scale, _row_of(kind) - 4) for kind in ROWS]
     present = [_mark_of(each["verdict"]) for each in verdicts]
     for each, (kind, colour, _) in zip(verdicts, present, strict=True):
         against = f" against {each['against']}" if each["against"] else ""
         tip = f"{each['day']}: {each['version']}{against}: {each['verdict']}. {each['reason']}"
-        parts.append(told(tip, shape(kind, scale(day_number(each["day"])), _row_of(kind), f"v {colour}")))
+        parts.append(
+            told(tip, shape(kind, scale.within(day_number(each["day"])), _row_of(kind), f"v {colour}"))
+        )
     keys = [
         (shape(kind, 9, 6, f"v {colour}"), words) for kind, colour, words in sorted(dict.fromkeys(present))
     ]
@@ -99,7 +104,7 @@ def _days_of(verdicts: Sequence[Document], kind: str) -> list[str]:
 
 def _old(days: Sequence[str], scale: Scale, top: float) -> Markup:
     """Give days as strokes that tell nothing of their own; what falls on one pixel is drawn once."""
-    places = sorted({round(scale(day_number(day))) for day in days})
+    places = sorted({round(scale.within(day_number(day))) for day in days})
     path = "".join(f"M{x} {top:g}v8" for x in places)
     return tag("path", d=path, class_="old") if path else Markup("")
 
@@ -119,8 +124,9 @@ def _reigns(champions: Sequence[Document], scale: Scale) -> list[Markup]:
 
 
 def _spell(champion: Document, scale: Scale) -> Spell:
-    first = max(day_number(champion["from"]), int(scale.first))
-    return first, day_number(champion["to"]) if champion["to"] else int(scale.last), champion["version"]
+    first, end = int(scale.first), int(scale.last)
+    last = day_number(champion["to"]) if champion["to"] else end
+    return max(day_number(champion["from"]), first), min(last, end), champion["version"]
 
 
 def _reign(champion: Document, scale: Scale, at: int) -> Markup:
@@ -144,7 +150,7 @@ def record_figure(document: Document) -> Figure | None:
         title="Was the gate right?",
         reading=(
             "How each judged version did, or would have done, in the days that followed: its mean log-loss"
-            " gain over the champion of its verdict, in nats. Above zero it was better, so that promoting it was"
+            " gain over the champion of its verdict, in nats. Above zero it was better, and promoting it was"
             " right; below zero holding it back was. Hollow where the interval spans zero."
         ),
         description=f"{plural(len(record), 'decision')}; the table below tells each.",
@@ -170,7 +176,7 @@ def _draw_record(document: Document, record: Sequence[Document], width: float) -
     for each in record:
         kind, colour = "circle" if each["held"] else "up", colours[each["right"]]
         pen = partial(shape, kind, class_=f"v {colour}", size=4)
-        place = scale(day_number(each["day"]))
+        place = scale.within(day_number(each["day"]))
         deed = "held back" if each["held"] else "promoted"
         gain = f"{nats(each['nats'])} {interval(each['low'], each['high']) or ''}"
         told_of = f"{each['day']}: {each['version']} {deed}, {RIGHT[each['right']]}"
@@ -228,6 +234,6 @@ def _draw_drift(document: Document, width: float) -> Drawing:
         for each in drift:
             if each["monitor"] == monitor:
                 colour = "open" if each["level"] == WARNING else "bad"
-                drawn = shape("up", scale(day_number(each["day"])), y + 24, f"v {colour}")
+                drawn = shape("up", scale.within(day_number(each["day"])), y + 24, f"v {colour}")
                 parts.append(told(f"{each['day']}, {each['level']}: {each['sentence']}", drawn))
     return Drawing(bottom + 26, joined(parts))

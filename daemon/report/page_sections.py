@@ -196,11 +196,10 @@ def _events(document: Document) -> Markup:
     if not document["events"]:
         return section(title, missing("No rare event lies in these days."))
     why_not = "No event has enough matured days: not enough evidence."
-    terms = (joined((tag("dt", each["title"]), tag("dd", each["sentence"]))) for each in document["events"])
     return section(
         title,
         _shown(events_figure(document), why_not),
-        tag("dl", *terms),
+        bullets(each["sentence"] for each in document["events"]),
         folded(f"Events as a table ({len(document['events'])})", events_table(document)),
     )
 

@@ -44,6 +44,10 @@ class Scale:
         share = (value - self.first) / span if span else 0.5
         return self.start + share * (self.stop - self.start)
 
+    def within(self, value: float) -> float:
+        """Give where a value stands, or the end that is nearest to it."""
+        return self(min(max(value, self.first), self.last))
+
 
 def is_narrow(width: float) -> bool:
     """Say whether a figure of this width is for a phone."""

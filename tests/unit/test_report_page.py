@@ -145,6 +145,23 @@ def test_a_day_before_any_model_has_a_page() -> None:
     assert [*figures_of(document)] == ["market.svg"]
 
 
+def test_what_lies_outside_of_the_days_is_drawn_at_their_ends() -> None:
+    document = document_of(sessions=600, retrains=8)
+    document["verdicts"][0]["day"] = document["champions"][0]["from"] = "2001-01-06"
+    document["verdicts"][-1]["day"] = document["drift"][-1]["day"] = "2031-01-04"
+
+    figures = figures_of(document)
+
+    for name in ("champions.svg", "drift.svg"):
+        groups = [each for each in root_of(figures[name]).iter() if each.attrib.get("class") == "m"]
+        marks = [each for group in groups for each in group if each.attrib.get("class", "").startswith("v ")]
+        text = " ".join(each.attrib.get("d", f"M{each.attrib.get('cx')} ") for each in marks)
+        places = [float(place) for place in re.findall(r"M([-.\d]+)", text)]
+        assert len(places) >= 8
+        assert min(places) >= 50
+        assert max(places) <= 945
+
+
 def test_every_figure_says_its_n_its_interval_and_its_baseline(page: str) -> None:
     figures = [*root_of(page).iter("figure")]
     told = [[bold.text for bold in figure.iter("b")] for figure in figures]
