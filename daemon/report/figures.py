@@ -117,6 +117,8 @@ def _skills(forecasts: Sequence[Document], group: str) -> Group:
         if (scores := each["scores"].get(group)) is not None
     ]
     first = next((each["scores"][group] for each in forecasts if group in each["scores"]), None)
+    if all(row.value is None for row in rows):
+        rows = [Row("all of them", 0, None, None, None, "")]
     return Group(spoken(group), _counts(first), rows)
 
 

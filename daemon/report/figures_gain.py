@@ -32,7 +32,7 @@ def gain_figure(document: Document) -> Figure | None:
         title="Cumulative gain by policy",
         finding=(
             f"By {policies[0]['gain']['day'][-1]} {called(policies[0]['name'])} had saved"
-            f" {decimals(policies[0]['gain']['nats'][-1], 0, signed=True)} nats."
+            f" {decimals(policies[0]['gain']['nats'][-1], 1, signed=True)} nats."
         ),
         reading=(
             "Log-loss saved against the regime prior, in nats, added up over the days (a day counts as the"

@@ -65,8 +65,8 @@ def _champions_in_words(champions: Sequence[Document], verdicts: Sequence[Docume
     admitted = sum(_mark_of(each["verdict"])[1] == "good" for each in verdicts)
     refused = sum(_mark_of(each["verdict"])[1] == "bad" for each in verdicts)
     return (
-        f"Of {plural(len(verdicts), 'candidate')} {admitted} became champion at once and {refused} were"
-        f" rejected; {plural(len(champions), 'champion')} served."
+        f"{plural(len(verdicts), 'verdict')}: {admitted} made a champion at once, {refused} rejected;"
+        f" {plural(len(champions), 'champion')} served."
     )
 
 

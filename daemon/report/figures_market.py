@@ -93,7 +93,8 @@ def market_figure(document: Document) -> Figure | None:
         return None
     index, fear = document["market"]["index"], document["market"]["fear"]
     spells = market_spells(document)
-    sessions = len(series["day"])
+    sessions, closes = len(series["day"]), series["close"]
+    first, last, low, high = (f"{each:,.2f}" for each in (closes[0], closes[-1], min(closes), max(closes)))
     shares = (
         f"{spoken(regime)} {series['regime'].count(regime) / sessions:.0%}"
         for regime in REGIMES
@@ -102,14 +103,14 @@ def market_figure(document: Document) -> Figure | None:
     return Figure(
         name="market",
         title=f"{index} and its regimes",
-        finding=f"{index} went from {series['close'][0]:,} to {series['close'][-1]:,}.",
+        finding=f"{index} went from {first} to {last}.",
         reading=(
             f"Closes on a logarithmic axis, marked events above, regimes and {fear or 'fear'} below. In the"
             " ribbon the wild regimes stand tallest, and crash days are hatched."
         ),
         description=(
-            f"Close of {index} from {series['close'][0]:,} on {series['day'][0]} to {series['close'][-1]:,}"
-            f" on {series['day'][-1]}, lowest {min(series['close']):,}, highest {max(series['close']):,}."
+            f"Close of {index} from {first} on {series['day'][0]} to {last} on {series['day'][-1]},"
+            f" lowest {low}, highest {high}."
             f" Shares of days: {', '.join(shares)}. {plural(len(document['events']), 'marked event')}."
         ),
         basis=Basis(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.report.figures import figure_style
 from daemon.report.page_markup import Markup, joined, safe, tag
+from daemon.report.page_numbers import THIN
 from daemon.report.page_parts import count_at, name_of, number_html
 from daemon.report.page_sections import sections_of
 
@@ -86,7 +87,8 @@ def _header(document: Document) -> Markup:
     what = {"replay": "A replay", "live": "The live record"}.get(document["kind"], "A record")
     summary = (
         f"{what} of market {market['name']}: {market['symbols']} symbols, regimes from {market['index']}"
-        f"{' and ' + market['fear'] if market['fear'] else ''}. Target: {target['sentence']}"
+        f"{' and ' + market['fear'] if market['fear'] else ''}. Target:"
+        f" {target['sentence'].replace(' %', f'{THIN}%')}"
         f" ({', '.join(target['classes'])})."
     )
     counts = document["counts"]

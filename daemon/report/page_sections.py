@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from daemon.report.page_numbers import Document
 
 
-HINDSIGHT: Final = " Chosen in hindsight: nobody could have had it."
+HINDSIGHT: Final = " (in hindsight)"
 
 
 def sections_of(document: Document) -> list[Markup]:
@@ -130,8 +130,8 @@ def _policies(document: Document) -> Markup:
     terms = (
         joined(
             (
-                tag("dt", each["title"]),
-                tag("dd", each["explained"], HINDSIGHT if each["in_hindsight"] else ""),
+                tag("dt", each["title"], HINDSIGHT if each["in_hindsight"] else ""),
+                tag("dd", each["explained"]),
             )
         )
         for each in document["policies"]
@@ -188,7 +188,9 @@ def _tally(record: list[Document], *, held: bool) -> str:
     own = [each["right"] for each in record if each["held"] is held]
     verb = "Held back" if held else "promoted"
     right, wrong, open_ = (sum(each is which for each in own) for which in (True, False, None))
-    return f"{verb} {len(own)} times: {right} rightly, {wrong} wrongly, {open_} not shown either way"
+    return (
+        f"{verb} {plural(len(own), 'time')}: {right} rightly, {wrong} wrongly, {open_} not shown either way"
+    )
 
 
 def _events(document: Document) -> Markup:

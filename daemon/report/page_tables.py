@@ -93,7 +93,7 @@ def scores_table(forecast: Document, where: str) -> Markup:
         "Brier",
         "Calibration error",
     )
-    return table(f"Scores: {forecast['title']}", header, lines)
+    return table(forecast["title"], header, lines)
 
 
 def _skills(scores: Document) -> tuple[Cell, ...]:
