@@ -14,17 +14,25 @@ import numpy as np
 
 from daemon.report.figures import figures_of
 from daemon.report.page import page_of
+from tests.report_numbers import (
+    CLASSES,
+    CRISES,
+    GROUPS,
+    REGIMES,
+    SHARES,
+    baseline,
+    gain,
+    if_known,
+    reliability,
+    scores_of,
+    series,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Document = dict[str, Any]
 
-REGIMES: Final = ("crash", "recovery", "high_volatility", "normal", "low_volatility")
-GROUPS: Final = ("overall", *REGIMES)
-CLASSES: Final = ("sell", "hold", "buy")
-SHARES: Final = dict(zip(GROUPS, (1.0, 0.05, 0.08, 0.17, 0.45, 0.25), strict=True))
-SKILLS: Final = dict(zip(GROUPS, (0.112, 0.04, 0.09, 0.105, 0.12, 0.13), strict=True))
 POLICIES: Final = {
     "champion": ("Champion: what regimed said", "The stored predictions of each day's champion.", 0.0),
     "never_retrained": ("Never retrained: v1 for ever", "The first champion goes on predicting.", -0.034),
@@ -38,18 +46,6 @@ BASELINES: Final = {
     "regime_prior": ("Regime prior", 0.0),
     "volatility_barrier": ("Volatility barrier", 0.083),
 }
-CRISES: Final = (
-    ("gfc_2008", "Global financial crisis", 0.09, 0.13, -0.55, "crash"),
-    ("flash_2010", "Flash crash", 0.185, 0.189, -0.10, "high_volatility"),
-    ("euro_2011", "Euro crisis", 0.25, 0.265, -0.20, "crash"),
-    ("taper_2013", "Taper tantrum", 0.36, 0.365, -0.06, "high_volatility"),
-    ("china_2015", "China devaluation", 0.475, 0.482, -0.13, "high_volatility"),
-    ("volmageddon_2018", "Volmageddon", 0.61, 0.614, -0.09, "high_volatility"),
-    ("covid_2020", "Covid", 0.722, 0.728, -0.36, "crash"),
-    ("inflation_2022", "Inflation bear", 0.83, 0.87, -0.22, "high_volatility"),
-)
-YOUNG: Final = 5
-"""Sessions of a crisis that is too short to be drawn."""
 SHA: Final = "9f2c4e7a1b3d5f60718293a4b5c6d7e8f90112233445566778899aabbccddeef"
 REASONS: Final = {
     "PROMOTE": "better in high volatility by 0.021 nats [0.009, 0.033], and no loss elsewhere",
@@ -63,7 +59,7 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
     """Give a document of so many sessions from 2005-01-03 on, as a replay would print it."""
     chance = np.random.default_rng(seed)
     days = np.busday_offset("2005-01-03", np.arange(sessions), roll="forward")
-    close, fear, regime = _series(chance, sessions)
+    close, fear, regime = series(chance, sessions)
     names = [str(day) for day in days]
     runs_at = np.linspace(0, sessions - 1, retrains + 2)[1:-1].astype(int)
     verdicts = _verdicts(chance, [names[at] for at in runs_at])
@@ -107,7 +103,7 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
                 "last": names[int(last * sessions)],
                 "nominal": nominal,
                 "source": "catalogued",
-                "scores": _scores(chance, nominal, 0.0, sessions, share=last - first),
+                "scores": scores_of(chance, nominal, 0.0, sessions, share=last - first),
                 "sentence": f"{title}: the champion was {chance.uniform(1, 9):.1f} % below the regime prior.",
             }
             for key, title, first, last, _, nominal in CRISES
@@ -135,13 +131,13 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
                 "title": title,
                 "explained": explained,
                 "in_hindsight": name == "best_member",
-                "scores": {group: _scores(chance, group, worse, sessions) for group in GROUPS},
+                "scores": {group: scores_of(chance, group, worse, sessions) for group in GROUPS},
                 "years": [
-                    {"year": year, **_scores(chance, "overall", worse, 252)}
+                    {"year": year, **scores_of(chance, "overall", worse, 252)}
                     for year in range(int(names[0][:4]), int(names[-1][:4]) + 1)
                 ],
-                "reliability": _reliability(chance),
-                "gain": _gain(chance, names, worse),
+                "reliability": reliability(chance),
+                "gain": gain(chance, names, worse),
             }
             for name, (title, explained, worse) in POLICIES.items()
         ],
@@ -149,7 +145,7 @@ def document_of(*, sessions: int = 5030, retrains: int = 80, seed: int = 7) -> D
             {
                 "name": name,
                 "title": title,
-                "scores": {group: _baseline(chance, group, level, sessions) for group in GROUPS},
+                "scores": {group: baseline(chance, group, level, sessions) for group in GROUPS},
             }
             for name, (title, level) in BASELINES.items()
         ],
@@ -241,67 +237,6 @@ def young_document() -> Document:
     return full
 
 
-def _series(chance: np.random.Generator, sessions: int) -> tuple[list[float], list[float | None], list[str]]:
-    drift, volatility = np.full(sessions, 0.0006), np.full(sessions, 0.0085)
-    calm = np.sin(np.arange(sessions) / 260.0) > 0.3
-    volatility[calm] = 0.0055
-    regime = np.where(calm, "low_volatility", "normal").astype(object)
-    for _, _, first, last, fall, nominal in CRISES:
-        start, stop = int(first * sessions), int(last * sessions)
-        if stop <= start + YOUNG:
-            continue
-        drift[start:stop] = np.log1p(fall) / (stop - start)
-        volatility[start : stop + 40] = 0.018 if nominal == "crash" else 0.013
-        regime[start : stop + 60] = "high_volatility"
-        if nominal == "crash":
-            regime[start + 4 : stop] = "crash"
-            regime[stop : stop + 60] = "recovery"
-            drift[stop : stop + 60] = 0.0022
-    close = 1200 * np.exp(np.cumsum(drift + volatility * chance.standard_normal(sessions)))
-    fear: list[float | None] = [
-        round(float(v), 2) for v in 1800 * volatility * np.exp(0.15 * chance.standard_normal(sessions))
-    ]
-    for at in range(sessions // 3, min(sessions // 3 + 40, sessions)):
-        fear[at] = None
-    return [round(float(c), 2) for c in close], fear, regime.tolist()
-
-
-def _scores(
-    chance: np.random.Generator, group: str, worse: float, sessions: int, *, share: float | None = None
-) -> Document:
-    days = int(sessions * (SHARES[group] if share is None else share))
-    wide = 0.9 / max(days, 1) ** 0.5
-    skill = SKILLS[group] + worse + chance.normal(0, wide / 4)
-    known = days >= 10
-    barrier = skill - 0.06
-    return {
-        "rows": 53 * days,
-        "days": days,
-        "spells": max(days // 40, 1),
-        "accuracy": _known(0.56 + skill / 2, known),
-        "log_loss": _known(0.98 * (1 - skill), known),
-        "brier": _known(0.58 * (1 - skill), known),
-        "calibration_error": _known(0.02 + wide / 10, known),
-        "skill": _known(skill, known),
-        "skill_low": _known(skill - wide, known),
-        "skill_high": _known(skill + wide, known),
-        "skill_barrier": _known(barrier, known),
-        "skill_barrier_low": _known(barrier - wide, known),
-        "skill_barrier_high": _known(barrier + wide, known),
-    }
-
-
-def _known(value: float, known: bool) -> float | None:  # noqa: FBT001 - a leaf of the generator
-    return round(float(value), 6) if known else None
-
-
-def _baseline(chance: np.random.Generator, group: str, level: float | None, sessions: int) -> Document:
-    scores = _scores(chance, group, (level or 0.0) - SKILLS[group], sessions)
-    if not level:
-        scores |= {"skill": level, "skill_low": None, "skill_high": None}
-    return scores
-
-
 def _headline(sessions: int) -> list[Document]:
     where = f"on {53 * sessions:,} rows of {sessions:,} days"
     against = {
@@ -383,31 +318,6 @@ def _champions(verdicts: Sequence[Document], first: str) -> list[Document]:
     ]
 
 
-def _reliability(chance: np.random.Generator) -> list[Document]:
-    return [
-        {
-            "class": name,
-            "points": [
-                {
-                    "predicted": round(float(at), 6),
-                    "observed": round(float(at + chance.normal(0, 0.02) - 0.05 * (at - 0.35)), 6),
-                    "rows": int(60000 * np.exp(-6 * abs(at - 0.33))),
-                    "low": round(float(at - 0.03 - 0.05 * abs(at - 0.3) - 0.05 * (at - 0.35)), 6),
-                    "high": round(float(at + 0.03 + 0.05 * abs(at - 0.3) - 0.05 * (at - 0.35)), 6),
-                }
-                for at in np.linspace(0.05, 0.85, 9)
-            ],
-        }
-        for name in CLASSES
-    ]
-
-
-def _gain(chance: np.random.Generator, names: Sequence[str], worse: float) -> Document:
-    days = list(names[::21])
-    nats = np.cumsum(21 * (0.112 + worse) * 0.98 + chance.normal(0, 0.6, len(days)))
-    return {"day": days, "nats": [round(float(each), 6) for each in nats]}
-
-
 def _difference(chance: np.random.Generator, name: str, title: str, than: str, worth: float) -> Document:
     scores: Document = {}
     for group in GROUPS:
@@ -447,9 +357,9 @@ def _decision(chance: np.random.Generator, verdict: Document) -> Document:
         "against": verdict["against"],
         "rows": 53 * days,
         "days": days,
-        "nats": _known(nats, known),
-        "low": _known(nats - wide, known),
-        "high": _known(nats + wide, known),
+        "nats": if_known(nats, known),
+        "low": if_known(nats - wide, known),
+        "high": if_known(nats + wide, known),
         "right": right,
         "sentence": (
             f"{verdict['version']} was {'held back' if held else 'promoted'}; on the {days} days after it"

@@ -13,7 +13,7 @@ Document: TypeAlias = Mapping[str, Any]
 BOOTSTRAP: Final = "95 %, bootstrap of blocks of 20 days"
 MOST_TOLD: Final = 100
 """Up to so many verdicts, decisions, runs and alarms are all told one by one."""
-NEWEST: Final = 60
+NEWEST: Final = 50
 """Of more than that the newest so many, so that the page of a long life stays small."""
 RIGHT: Final = {True: "rightly", False: "wrongly", None: "not shown either way"}
 """How a decision is told to have been."""
@@ -107,7 +107,7 @@ def newest(items: Sequence[Document]) -> Sequence[Document]:
     """Give those that are told one by one; items stand in the order of their days.
 
     >>> len(newest([{}] * 100)), len(newest([{}] * 101))
-    (100, 60)
+    (100, 50)
     """
     return items if len(items) <= MOST_TOLD else items[-NEWEST:]
 
