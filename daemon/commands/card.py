@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import reading_registry
-from daemon.commands.model_account import NAMED, VOLATILITY_BARRIER
 from daemon.commands.page import Code, Page, Points, Section, Table, html_of, markdown_of
 from daemon.files import write_durably
 from daemon.layout import EXPLANATION, RELIABILITY, SCORECARDS, layout_of
-from regime.ablation import Ablation
+from regime.ablation import INGREDIENTS, Ablation
 from regime.explanation import Explanation
 from regime.reliability import Reliability
-from regime.scorecard import REGIME_PRIOR, Scorecard
+from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER, Scorecard
 from regime.types import REGIMES
 from registry.types import MemberStatus
 
@@ -259,7 +258,7 @@ def _scores(scores: Scorecard, regime: Regime | None) -> tuple[str, ...]:
 
 def _worth(scorecard: Mapping[str, Any]) -> Section:
     said = tuple(
-        Ablation.from_json(stored).said(NAMED.get(name, name))
+        Ablation.from_json(stored).said(INGREDIENTS.get(name, name))
         for name, stored in scorecard["ablations"].items()
     )
     return Section(

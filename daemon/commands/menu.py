@@ -198,6 +198,16 @@ COMMANDS: Final = (
         facts=True,
     ),
     Command(
+        words=("report",),
+        text="what predictions and decisions were worth: by regime, against baselines and other policies",
+        target="daemon.commands.report:report",
+        arguments=(
+            arg("--out", metavar="DIR", help="write report.json and report.html into this folder"),
+            arg("--open", action="store_true", help="open the page in the browser; default folder: report/"),
+        ),
+        facts=True,
+    ),
+    Command(
         words=("labels", "explain"),
         text="say which rule gave a day its label, with the numbers, and what another regime would take",
         target="daemon.commands.label_explain:explain",
