@@ -104,8 +104,8 @@ class JudgedRows:
 class Scores:
     """How a policy did on some rows; ``None`` where there is too little evidence, or none.
 
-    ``skill`` is 1 - log-loss / log-loss of the regime prior, ``skill_barrier`` the same against the volatility
-    barrier on the rows that it has; bounds are of 95 % by the 20-day block bootstrap.
+    ``skill`` is 1 - log-loss / log-loss of the regime prior, ``skill_barrier`` the same against the
+    volatility barrier on the rows that it has; bounds are of 95 % by the 20-day block bootstrap.
     """
 
     rows: int
@@ -213,10 +213,13 @@ def scores_of(rows: JudgedRows, proba: NDArray[np.float64]) -> dict[str, Scores]
     """
     kept = predicted_rows(proba)
     rows, proba = rows.take(kept), proba[kept]
-    card = _card(rows, proba, {REGIME_PRIOR: rows.prior})
     has_barrier = predicted_rows(rows.barrier)
-    beside = rows.take(has_barrier)
-    barrier = _card(beside, proba[has_barrier], {VOLATILITY_BARRIER: beside.barrier})
+    if has_barrier.all():  # one pass instead of two
+        card = barrier = _card(rows, proba, {REGIME_PRIOR: rows.prior, VOLATILITY_BARRIER: rows.barrier})
+    else:
+        beside = rows.take(has_barrier)
+        card = _card(rows, proba, {REGIME_PRIOR: rows.prior})
+        barrier = _card(beside, proba[has_barrier], {VOLATILITY_BARRIER: beside.barrier})
     reliability = measure_reliability(rows.date, rows.regime, rows.truth, {MODEL: proba}, rows.classes)
     return {
         OVERALL if regime is None else regime.value: _scores(card, barrier, reliability, regime)

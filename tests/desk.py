@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 class Desk:
     """The tools of the handlers, and a journal that their outcomes go into."""
 
-    def __init__(
-        self, root: Path, settings: Settings, now: datetime, *, is_stored: bool = False
-    ) -> None:
+    def __init__(self, root: Path, settings: Settings, now: datetime, *, is_stored: bool = False) -> None:
         """Lay a desk; ``is_stored`` keeps journal and bars in files, for commands and children to read."""
         layout = Layout(root)
         layout.create()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,26 +17,29 @@ import numpy as np
 from daemon.children import judge, train
 from daemon.children.champion import load_version
 from daemon.children.data import first_market
-from daemon.children.score import predict_day
 from daemon.configuration import render_configuration
-from daemon.messages import CandidateJudged, CandidateRegistered, RetrainDue, ScoringDue, TrainingDue
+from daemon.messages import CandidateRegistered, RetrainDue, ScoringDue, TrainingDue
 from daemon.records import ChildEnd, DayScored, Outcome, StoredPrediction
 from daemon.settings import ArchiveSettings, FeaturesSettings, MarketSettings, Settings
 from regime.simulator import SimulationSettings, simulate
+from registry.gate import GateReport, force
+from registry.types import Alias
 from tests.desk import Desk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from daemon.layout import Layout
-    from daemon.messages import Message
     from regime.types import Bars
 
 SYMBOLS: Final = 4
 DAYS: Final = 1130
 TRAINED_AT: Final = (900, 970, 1040)
 """Sessions after which a version is trained; the third has another recipe."""
+FORCED: Final = "v2"
+REASON: Final = "newer data"
 AFTER_CLOSE: Final = timedelta(hours=22)
 SETTINGS: Final = replace(
     Settings(),
@@ -63,7 +67,7 @@ def live_through(root: Path) -> Layout:
     desk.tools.layout.configuration.write_text(render_configuration(SETTINGS), encoding="utf-8")
     with closing(desk.journal), desk.tools.registry:
         bounds = (0, *TRAINED_AT, DAYS)
-        for first, end in zip(bounds, bounds[1:], strict=False):
+        for first, end in pairwise(bounds):
             _pass_days(desk, bars, days[first:end])
             if end < DAYS:
                 if end == TRAINED_AT[-1]:
@@ -82,7 +86,7 @@ def _turn(desk: Desk, day: np.datetime64) -> None:
     desk.clock.jump(_evening(day) - desk.clock.now())
 
 
-def _pass_days(desk: Desk, bars: Bars, days: Sequence[np.datetime64]) -> None:
+def _pass_days(desk: Desk, bars: Bars, days: NDArray[np.datetime64]) -> None:
     """Let the bars of some days arrive, and whoever serves or is on trial predict each of them."""
     _turn(desk, days[-1])
     desk.deliver(bars.take((bars.date >= days[0]) & (bars.date <= days[-1])))
@@ -91,27 +95,60 @@ def _pass_days(desk: Desk, bars: Bars, days: Sequence[np.datetime64]) -> None:
         return
     market = first_market(str(desk.tools.layout.root), data_version, desk.tools.settings)
     features = market.features(last_days=len(days))
-    for name in sorted(set(registry.aliases().values())):
+    names = dict(zip(market.labels.date.tolist(), market.labels.regime, strict=True))
+    regimes = np.array([names[day].value for day in features.date.tolist()])
+    for alias in (Alias.CHAMPION, Alias.SHADOW):
+        if (name := registry.aliases().get(alias)) is None:
+            continue
         version = load_version(registry, registry.version(name))
+        proba = version.ensemble.predict_proba(version.inputs_of(features, market, regimes))
         for day in days:
             _turn(desk, day)
-            told = tuple(
-                StoredPrediction(**row) for row in predict_day(version, market, features, np.datetime64(day))
-            )
+            at = np.flatnonzero(features.date == day).tolist()
+            told = tuple(_told(name, features.symbol[row], day, regimes[row], proba[row]) for row in at)
             scored = DayScored(data_version=data_version, predictions=told, readings=(), states={})
             message = ScoringDue(data_version=int(day.astype(np.int64)), champion=name)
             desk.apply(message, Outcome(records=(scored,)))
 
 
+def _told(
+    version: str, symbol: str, day: np.datetime64, regime: str, proba: NDArray[np.float64]
+) -> StoredPrediction:
+    return StoredPrediction(
+        version=version,
+        symbol=str(symbol),
+        day=str(day),
+        regime=str(regime),
+        probabilities=dict(zip(("sell", "hold", "buy"), proba.round(6).tolist(), strict=True)),
+    )
+
+
 def _train(desk: Desk, period: str) -> None:
     """Train, judge, and let happen what follows."""
-    (training,) = _of(desk.do(RetrainDue(trigger="schedule", period=period)), TrainingDue)
+    (training,) = desk.do(RetrainDue(trigger="schedule", period=period)).follow_ups
+    assert isinstance(training, TrainingDue)
     end = ChildEnd(result=train.run(dict(desk.start(training).job)), reason=None)
-    (registered,) = _of(desk.complete(training, end), CandidateRegistered)
+    (registered,) = desk.complete(training, end).follow_ups
+    assert isinstance(registered, CandidateRegistered)
     verdict = ChildEnd(result=judge.run(dict(desk.start(registered).job)), reason=None)
-    (judged,) = _of(desk.complete(registered, verdict), CandidateJudged)
+    (judged,) = desk.complete(registered, verdict).follow_ups
     desk.do(judged)
+    if registered.version == FORCED:
+        _force(desk)
 
 
-def _of(outcome: Outcome, kind: type[Message]) -> list[Message]:
-    return [message for message in outcome.follow_ups if isinstance(message, kind)]
+def _force(desk: Desk) -> None:
+    """Make a version champion over the verdict, as a person does."""
+    registry, at = desk.tools.registry, desk.clock.now()
+    champion = registry.champion()
+    assert champion is not None
+    registry.promote(
+        FORCED,
+        expected_champion=champion.name,
+        reason=REASON,
+        actor="ada",
+        at=at,
+        key=f"by hand:{at.isoformat()}",
+    )
+    forced = force(GateReport.from_json(registry.reports(FORCED)[-1]), REASON)
+    registry.store_report(FORCED, forced.to_json(), actor="ada", at=at, key=f"by hand:{at.isoformat()}")

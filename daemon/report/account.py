@@ -347,10 +347,7 @@ def _weighting_of(version: str, ablation: Ablation) -> dict[str, Any]:
 
 def _notes(state: State, policies: Sequence[Policy], found: Recomputed) -> list[str]:
     """Say what a reader must know to trust the numbers, and what is missing and why."""
-    notes = [
-        f"Every prediction was stored before the next close could be known; {state.late:,} later ones are left"
-        " out.",
-    ]
+    notes = [f"Every prediction was stored before the next close could be known; {state.late:,} were late."]
     notes.append(
         "Baselines learn month by month (the volatility barrier quarter by quarter) from outcomes that had"
         " matured before; regimes are those that were known on the day."

@@ -42,7 +42,7 @@ SAME: Final = 1e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Policy:
-    """A way of predicting the judged rows; ``proba``, shape (n_rows, n_classes), is NaN where it could not."""
+    """A way of predicting judged rows; ``proba``, shape (n_rows, n_classes), is NaN where it could not."""
 
     name: str
     title: str
@@ -63,12 +63,15 @@ class Recomputed:
     members: Mapping[str, Proba]
     missing: Mapping[str, str]
 
-    def of(self, version: str, rows: int, classes: int) -> Proba:
-        """Give what a version says, for all rows."""
-        proba = np.full((rows, classes), np.nan)
+    def of(self, version: str, state: State) -> Proba:
+        """Give what a version said of all rows: as it is stored where it served, else computed again."""
+        made = state.champion.made
+        proba = np.full(made.proba.shape, np.nan)
         if version in self.said:
             at, told = self.said[version]
             proba[at] = told
+        served = made.version == version
+        proba[served] = made.proba[served]
         return proba
 
 
@@ -163,13 +166,12 @@ def wanted_of(state: State) -> dict[str, Mask]:
 
 def policies_of(state: State, found: Recomputed) -> list[Policy]:
     """Give the champion first, then what else could have been done, those without a row left out."""
-    rows, classes = len(state.rows), len(state.rows.classes)
     newest, first = newest_at(state), state.tenures[0].version
-    always = np.full((rows, classes), np.nan)
-    for name in found.said:
+    always = np.full(state.champion.made.proba.shape, np.nan)
+    for name in np.unique(newest).tolist():
         own = newest == name
-        always[own] = found.of(name, rows, classes)[own]
-    never = found.of(first, rows, classes)
+        always[own] = found.of(name, state)[own]
+    never = found.of(first, state)
     never[~state.since(state.tenures[0].since)] = np.nan
     policies = [
         Policy(
@@ -191,8 +193,8 @@ def policies_of(state: State, found: Recomputed) -> list[Policy]:
         Policy(
             name=ALWAYS_PROMOTE,
             title="Always promote: no gate",
-            explained="The newest registered version predicts from the day it was registered; it could have been"
-            " had by promoting everything.",
+            explained="The newest version predicts from the day it was registered; it could have been had by"
+            " promoting everything.",
             in_hindsight=False,
             proba=always,
         ),
@@ -220,8 +222,8 @@ def _best_member(state: State, found: Recomputed) -> list[Policy]:
         Policy(
             name=BEST_MEMBER,
             title=f"Best fixed model: {best}",
-            explained=f"{best} alone, of whichever version was champion; it was chosen of {len(losses)} members"
-            " in hindsight by its log-loss here, so nobody could have known to take it.",
+            explained=f"{best} alone, of whichever version was champion; chosen of {len(losses)} members in"
+            " hindsight by its log-loss here, so nobody could have known to take it.",
             in_hindsight=True,
             proba=found.members[best],
         )
@@ -242,8 +244,8 @@ def _shadow(state: State) -> list[Policy]:
         Policy(
             name=SHADOW,
             title="Shadow: who predicted beside the champion",
-            explained="The stored predictions of versions on trial or on probation, the newest of each day, made"
-            " before the next close.",
+            explained="The stored predictions of versions on trial or on probation, of each day the newest,"
+            " made before the next close.",
             in_hindsight=False,
             proba=proba,
         )

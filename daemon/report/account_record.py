@@ -40,11 +40,13 @@ class Judged:
     """A verdict of the gate, and whether the version that it is about became champion by it.
 
     ``window`` are the judged rows from the verdict until the champion changed, at most a year of them.
+    ``is_moot`` tells that it changed before a day had passed, as where a person overrode the verdict.
     """
 
     report: GateReport
     at: datetime
     promoted: bool
+    is_moot: bool
     window: Mask
 
     @property
@@ -63,8 +65,7 @@ def judgements_of(state: State, registry: Registry) -> tuple[Judged, ...]:
         asked: Any = event.body["asked"]
         report = reports.get(asked["report_sha256"]) or reports.get(event.version)
         if report is not None:
-            promoted, window = _consequence(state, report, event.at)
-            found.append(Judged(report=report, at=event.at, promoted=promoted, window=window))
+            found.append(_judged(state, report, event.at))
     return tuple(found)
 
 
@@ -79,8 +80,8 @@ def _reports(state: State, registry: Registry) -> dict[str, GateReport]:
     return found
 
 
-def _consequence(state: State, report: GateReport, at: datetime) -> tuple[bool, Mask]:
-    """Tell whether the next champion is the judged version, made so by this verdict, and which rows follow."""
+def _judged(state: State, report: GateReport, at: datetime) -> Judged:
+    """Tell whether this verdict made the judged version champion, and which rows followed."""
     later = [tenure for tenure in state.tenures if tenure.since >= at]
     promoted = bool(later) and report.admits and later[0].version == report.candidate
     ends = later[1:] if promoted else later
@@ -90,7 +91,8 @@ def _consequence(state: State, report: GateReport, at: datetime) -> tuple[bool, 
     days = np.unique(state.rows.date[window])
     if len(days) > SESSIONS_MAX:
         window &= state.rows.date <= days[SESSIONS_MAX - 1]
-    return promoted, window
+    is_moot = bool(ends) and not window.any()
+    return Judged(report=report, at=at, promoted=promoted, is_moot=is_moot, window=window)
 
 
 def wanted_by_record(judged: Sequence[Judged]) -> dict[str, Mask]:
@@ -109,9 +111,9 @@ def gate_record(state: State, judged: Sequence[Judged], found: Recomputed) -> li
     record = []
     for each in judged:
         against = each.report.champion
-        if against is None or each.report.verdict is Verdict.ERROR:
+        if against is None or each.is_moot or each.report.verdict is Verdict.ERROR:
             continue
-        own, other = (_said(state, found, name)[each.window] for name in (each.version, against))
+        own, other = (found.of(name, state)[each.window] for name in (each.version, against))
         gain = gains_of(state.rows.take(each.window), own, other)[OVERALL]
         right, sentence = record_sentence(each.version, against, gain, held=not each.promoted)
         record.append(
@@ -127,15 +129,6 @@ def gate_record(state: State, judged: Sequence[Judged], found: Recomputed) -> li
             }
         )
     return record
-
-
-def _said(state: State, found: Recomputed, version: str) -> NDArray[np.float64]:
-    """Give what a version said of all rows: as it is stored where it served, else computed again."""
-    made = state.champion.made
-    proba = found.of(version, len(state.rows), len(made.classes))
-    served = made.version == version
-    proba[served] = made.proba[served]
-    return proba
 
 
 def verdicts(judged: Sequence[Judged]) -> list[dict[str, Any]]:

@@ -108,9 +108,12 @@ def gate_headline(record: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say how often the gate was right when it held a version back."""
     held = [each for each in record if each["held"]]
     right, wrong = (sum(each["right"] is verdict for each in held) for verdict in (True, False))
+    unknown = len(held) - right - wrong
     sentence = (
-        f"The gate held {counted(len(held), 'version')} back: {right} proved worse than the champion afterwards,"
-        f" {wrong} better, and of {len(held) - right - wrong} the days that followed do not tell."
+        f"The gate held {counted(len(held), 'version')} back: {right} proved worse than the champion on the"
+        f" days that followed, {wrong} proved better, {unknown} neither."
+        if held
+        else "The gate has held no version back."
     )
     return {
         "name": "gate_held",
@@ -130,7 +133,7 @@ def record_sentence(version: str, against: str, gain: Gain, *, held: bool) -> tu
     ``gain`` is that of ``version`` over ``against``, the champion when it was judged.
     """
     deed = f"{version} was {'held back' if held else 'promoted'}"
-    where = f"on the {counted(gain.days, 'day')} ({counted(gain.rows, 'row')}) until the champion changed"
+    where = f"on the {counted(gain.days, 'day')} after it ({counted(gain.rows, 'row')})"
     if gain.nats is None:
         return None, f"{deed}; {where} there is too little evidence to tell whether that was right."
     if gain.low is None or gain.high is None or gain.low <= 0 <= gain.high:
