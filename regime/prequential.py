@@ -87,8 +87,8 @@ class JudgedRows:
     def __len__(self) -> int:
         return len(self.date)
 
-    def take(self, rows: NDArray[np.bool_]) -> Self:
-        """Give some of the rows, by a mask."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """Give some of the rows, by a mask or by positions in the order of days."""
         return replace(
             self,
             date=self.date[rows],

@@ -73,7 +73,8 @@ def test_a_headline_says_on_which_side_of_the_baseline_the_champion_was() -> Non
     barrier = skill_headline("champion_vs_barrier", SCORES, "volatility_barrier", "the barrier")
     assert (prior["value"], prior["low"], prior["rows"], prior["days"]) == (0.1, 0.05, 1000, 200)
     assert prior["sentence"] == (
-        "The champion's log-loss was 10.0 % [5.0, 15.0] below that of the regime prior, on 1,000 rows of 200 days."
+        "The champion's log-loss was 10.0 % [5.0, 15.0] below that of the regime prior, on 1,000 rows of"
+        " 200 days."
     )
     assert "2.3 % [-1.0, 5.0] above that of the barrier" in barrier["sentence"]
 

@@ -65,7 +65,7 @@ def test_baselines_of_a_month_know_what_had_matured_before_its_first_day() -> No
 
 def test_rows_that_are_not_in_the_order_of_their_days_are_refused() -> None:
     with pytest.raises(PredictionsInvalidError, match="not in the order of their days"):
-        ROWS.take(np.argsort(-np.arange(240)))  # type: ignore[arg-type]  # positions turn the rows round
+        ROWS.take(np.argsort(-np.arange(240)))
 
 
 def test_without_rows_there_are_no_scores_and_no_baselines() -> None:
