@@ -96,9 +96,9 @@ def test_the_gate_is_counted_by_what_followed_its_refusals_only() -> None:
 def test_an_event_is_told_beside_both_baselines_and_few_days_prove_nothing() -> None:
     few = replace(SCORES, skill=None, skill_low=None, skill_high=None)
     assert event_sentence("Flash crash", few) == (
-        "Flash crash (200 days, 1,000 rows): the champion was better than the regime prior by 10.0 % and worse"
-        " than the volatility barrier by 2.3 % (log-loss 0.900); its most probable class came true in 60%."
-        " So few days prove nothing."
+        "Flash crash (200 days, 1,000 rows): the champion was better than the regime prior by 10.0 % and"
+        " worse than the volatility barrier by 2.3 % (log-loss 0.900); its most probable class came true in"
+        " 60%. So few days prove nothing."
     )
     nothing = replace(SCORES, rows=0, log_loss=None)
     assert event_sentence("Flash crash", nothing) == "Flash crash: no prediction of these days has matured."
