@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,11 @@ def _stored(
     ledger: Ledger, versions: Sequence[str], classes: tuple[str, ...], bars: Bars, close_utc: np.timedelta64
 ) -> tuple[MadePredictions, int]:
     """Give all versions' predictions that were made in time, and how many were not."""
-    found = [in_time(name, ledger.predictions_of(name), classes, bars, close_utc) for name in versions]
+    stored = {name: ledger.predictions_of(name) for name in versions}
+    found = [
+        in_time(name, rows if _is_of(rows, classes) else (), classes, bars, close_utc)
+        for name, rows in stored.items()
+    ]
     made = [each for each, _ in found]
 
     def joined(column: str) -> NDArray[Any]:
@@ -144,6 +149,11 @@ def _stored(
     columns = ("date", "symbol", "regime", "version", "proba", "made_at")
     together = MadePredictions(**{name: joined(name) for name in columns}, classes=classes)
     return together, sum(late for _, late in found)
+
+
+def _is_of(rows: Sequence[tuple[str, str, str, str, str]], classes: tuple[str, ...]) -> bool:
+    """Tell whether predictions are of these classes; a deleted version may have had others."""
+    return not rows or set(json.loads(rows[0][3])) == set(classes)
 
 
 def _served(made: MadePredictions, tenures: Sequence[Tenure]) -> NDArray[np.intp]:

@@ -139,7 +139,8 @@ def test_every_headline_has_its_rows_days_and_baseline(document: Any) -> None:
         assert headline["baseline"], headline
 
 
-def test_a_directory_in_which_nobody_served_is_told_so(regimed: Run, tmp_path: Path) -> None:
-    done = regimed("report", "--dir", tmp_path)
-    assert done.returncode == 2
-    assert "no daemon has run in" in done.stderr
+def test_a_directory_in_which_nobody_served_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "--dir", str(tmp_path)]) == 2
+    assert "no daemon has run in" in capsys.readouterr().err
