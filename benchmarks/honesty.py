@@ -46,9 +46,8 @@ from regime.controls import CONTROL_MODELS
 from regime.features import catalogue_hash
 from regime.labels import effective_fear, label_days, labeler_named
 from regime.models.ensemble import ENSEMBLE
-from regime.out_of_fold import VOLATILITY_BARRIER
 from regime.recipe import TrainingSettings
-from regime.scorecard import REGIME_PRIOR
+from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER
 from regime.scoring import log_losses
 from regime.targets import compute_targets, target_named
 from regime.training import seen_columns, train

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 JSON_FORMAT: Final = 1
 MILLI: Final = 1000.0
+INGREDIENTS: Final[Mapping[str, str]] = {
+    "weights": "weights",
+    "archive": "archive rows",
+    "sampling": "over-sampled rows",
+}
+"""What the sentence of an ablation calls each choice that training takes apart."""
 
 
 class AblationInvalidError(RegimeError):

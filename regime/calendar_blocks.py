@@ -24,6 +24,8 @@ def calendar_blocks(date: NDArray[np.datetime64], months: int) -> Iterator[tuple
     >>> [(str(start), rows.start, rows.stop) for start, rows in calendar_blocks(days, QUARTER)]
     [('2020-01-01', 0, 1), ('2020-04-01', 1, 3)]
     """
+    if not len(date):
+        return
     blocks = date.astype("datetime64[M]").astype(np.int64) // months
     edges = np.flatnonzero(np.diff(blocks, prepend=blocks[:1] - 1))
     for first, stop in zip(edges, [*edges[1:], len(date)], strict=True):

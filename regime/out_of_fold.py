@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from regime.barrier.members import correct_series, learnable_rows
 from regime.models.pool import NO_CALIBRATION, POOLS
 from regime.pooling import PoolRows, pool_rows
 from regime.predictions import Predictions
-from regime.scorecard import REGIME_PRIOR
+from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER
 from regime.scoring import baseline_probabilities
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from regime.recipe import TrainingSettings
     from regime.training_set import TrainingSet
     from regime.validation import Fold
-
-VOLATILITY_BARRIER: Final = "volatility_barrier"
-"""The baseline that has only rediscovered volatility: scaled fear in the closed formula, recalibrated on the
-fold's training rows."""
 
 
 def out_of_fold(

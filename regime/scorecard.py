@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 REGIME_PRIOR: Final = "regime_prior"
 """The baseline that skill is told against."""
+VOLATILITY_BARRIER: Final = "volatility_barrier"
+"""The baseline that has only rediscovered volatility: scaled fear in the closed formula, recalibrated on what
+had matured before."""
 MODEL: Final = "model"
 """Name of the judged model among the predictors of a tally; the others are its baselines."""
 

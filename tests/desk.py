@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from daemon.adapters.bar_store import MemoryBarStore
+from daemon.adapters.bar_store import MemoryBarStore, ParquetBarStore
 from daemon.adapters.calendar import SessionTables
 from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import ManualClock
@@ -34,18 +34,19 @@ if TYPE_CHECKING:
 class Desk:
     """The tools of the handlers, and a journal that their outcomes go into."""
 
-    def __init__(self, root: Path, settings: Settings, now: datetime) -> None:
+    def __init__(self, root: Path, settings: Settings, now: datetime, *, is_stored: bool = False) -> None:
+        """Lay a desk; ``is_stored`` keeps journal and bars in files, for commands and children to read."""
         layout = Layout(root)
         layout.create()
         self.clock = ManualClock(now)
-        self.journal = Journal(":memory:")
+        self.journal = Journal(layout.journal if is_stored else ":memory:")
         children = SubprocessChildren(self.clock)
         self.tools = Tools(
             settings=settings,
             layout=layout,
             clock=self.clock,
             ledger=self.journal.ledger,
-            bars=MemoryBarStore(),
+            bars=ParquetBarStore(layout.bars, layout.panel) if is_stored else MemoryBarStore(),
             calendar=SessionTables(layout.sessions, children, self.clock),
             children=children,
             quarantine=Quarantine(layout.quarantine),

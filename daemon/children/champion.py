@@ -51,20 +51,30 @@ class LoadedVersion:
         FeatureMismatchError
             If the features are not those of the version.
         """
-        manifest = self.version.manifest
-        if features.catalogue_hash != manifest.feature_hash:
-            raise FeatureMismatchError(
-                f"{self.version.name} was trained on feature catalogue {manifest.feature_catalogue}"
-                f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
-                f" ({features.catalogue_hash[:12]}); train a new version, or run the regimed"
-                " and the features.own that trained it"
-            )
+        self.require_features(features.catalogue_hash)
         forecasts = self.ensemble.barrier is not None and len(features) > 0
         return Inputs(
             X=features.values.astype(np.float32),
             volatility=market.volatility(features) if forecasts else None,
             regime=regime,
         )
+
+    def require_features(self, catalogue_hash: str) -> None:
+        """Refuse features that are not those of the version.
+
+        Raises
+        ------
+        FeatureMismatchError
+            If their hash is another; it names both catalogues.
+        """
+        manifest = self.version.manifest
+        if catalogue_hash != manifest.feature_hash:
+            raise FeatureMismatchError(
+                f"{self.version.name} was trained on feature catalogue {manifest.feature_catalogue}"
+                f" ({manifest.feature_hash[:12]}), and these are features of catalogue {CATALOGUE_VERSION}"
+                f" ({catalogue_hash[:12]}); train a new version, or run the regimed"
+                " and the features.own that trained it"
+            )
 
 
 def load_version(

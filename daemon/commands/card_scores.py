@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.commands.model_account import NAMED, VOLATILITY_BARRIER
 from daemon.commands.page import Points, Section, Table
-from regime.ablation import Ablation
-from regime.scorecard import REGIME_PRIOR
+from regime.ablation import INGREDIENTS, Ablation
+from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER
 from regime.types import REGIMES
 from registry.types import MemberStatus
 
@@ -101,7 +100,7 @@ def _scores(scores: Scorecard, regime: Regime | None) -> tuple[str, ...]:
 def worth(scorecard: Mapping[str, Any]) -> Section:
     """Say what each choice of the recipe was worth, by its control."""
     said = tuple(
-        Ablation.from_json(stored).said(NAMED.get(name, name))
+        Ablation.from_json(stored).said(INGREDIENTS.get(name, name))
         for name, stored in scorecard["ablations"].items()
     )
     return Section(

@@ -26,6 +26,16 @@ COMMANDS: Final = (
     *DATA,
     *MODELS,
     Command(
+        words=("report",),
+        text="what predictions and decisions were worth: by regime, against baselines and other policies",
+        target="daemon.commands.report:report",
+        arguments=(
+            arg("--out", metavar="DIR", help="write report.json and report.html into this folder"),
+            arg("--open", action="store_true", help="open the page in the browser; default folder: report/"),
+        ),
+        facts=True,
+    ),
+    Command(
         words=("simulate",),
         text="write the bars of a simulated market, to rehearse with",
         target="daemon.commands.simulate:simulate_market",

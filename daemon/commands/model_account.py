@@ -6,17 +6,13 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_table
-from regime.ablation import Ablation
-from regime.scorecard import REGIME_PRIOR, Scorecard
+from regime.ablation import INGREDIENTS, Ablation
+from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER, Scorecard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PAGE_WIDTH: Final = 80
-VOLATILITY_BARRIER: Final = "volatility_barrier"
-"""As in ``regime.out_of_fold``, which would bring numpy along."""
-NAMED: Final = {"weights": "weights", "archive": "archive rows", "sampling": "over-sampled rows"}
-"""What an ablation's sentence calls each choice."""
 
 
 def print_members(cards: Mapping[str, Any], weights: Mapping[str, float]) -> None:
@@ -46,7 +42,7 @@ def account_lines(scorecard: Mapping[str, Any]) -> Iterator[str]:
     yield from _rows_lines(scorecard["folds"][-1])
     yield from _champion_lines(scorecard.get("champion"))
     for name, stored in scorecard["ablations"].items():
-        yield from _wrapped(Ablation.from_json(stored).said(NAMED.get(name, name)))
+        yield from _wrapped(Ablation.from_json(stored).said(INGREDIENTS.get(name, name)))
     for event, skills in scorecard.get("crisis", {}).items():
         yield from _wrapped(
             f"{event}, left out: "

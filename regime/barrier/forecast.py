@@ -44,6 +44,16 @@ def pick(values: Values, names: tuple[str, ...]) -> Values:
     return values[:, [COLUMNS.index(name) for name in names]]
 
 
+def log_fear_variance(values: Values) -> NDArray[np.float64]:
+    """Give the forecast that needs no fit: log of the daily variance that scaled fear says, shape (n_rows,).
+
+    A row whose scaled fear is not known takes its EWMA for it.
+    """
+    level, fear = pick(values, ("log_ewma", "log_fear")).astype(np.float64).T
+    known: NDArray[np.float64] = np.where(np.isnan(fear), level, fear)
+    return known
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VolatilityForecaster:
     """A fitted forecaster: the ridge's standardisation and coefficients, and the trees if there were rows."""
@@ -54,14 +64,10 @@ class VolatilityForecaster:
     trees: lightgbm.Booster | None
 
     def sigmas(self, values: Values) -> Mapping[str, NDArray[np.float64]]:
-        """Give the forecasts by source: standard deviation of a daily log return, shape (n_rows,).
-
-        A row whose scaled fear is not known takes its EWMA for it.
-        """
+        """Give the forecasts by source: standard deviation of a daily log return, shape (n_rows,)."""
         level = pick(values, ("log_ewma",))[:, 0].astype(np.float64)
-        fear = pick(values, ("log_fear",))[:, 0].astype(np.float64)
         ratio = _ratios(values, self.center, self.scale) @ self.coefficients
-        logs = {FEAR: np.where(np.isnan(fear), level, fear), HAR: level + ratio}
+        logs = {FEAR: log_fear_variance(values), HAR: level + ratio}
         if self.trees is None:
             logs[TREES_SOURCE] = logs[HAR]
         elif len(values):

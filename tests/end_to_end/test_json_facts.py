@@ -47,6 +47,7 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "models-prune": (["models", "prune", "--dry-run"], 0),
     "models-verify": (["models", "verify"], 0),
     "gate-explain": (["gate", "explain", "v1"], 0),
+    "report": (["report"], 0),
     "predict": (["predict"], 0),
     "drift": (["drift", "--last", "3"], 0),
     "config-check": (["config", "check"], 0),
