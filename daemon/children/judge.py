@@ -45,7 +45,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             None if champion is None else _known(champion, now),
             _evidence(registry, version, champion),
             policy,
-            _ledger(registry, champion),
+            _ledger(registry, version, champion),
         )
         registry.store_report(
             version.name, report.to_json(), actor=ACTOR, at=now, key=_key(version, champion, now)
@@ -139,13 +139,18 @@ def _rows(
     )
 
 
-def _ledger(registry: Registry, champion: ModelVersion | None) -> Ledger:
-    """Count the changes that were already judged against the same champion."""
+def _ledger(registry: Registry, version: ModelVersion, champion: ModelVersion | None) -> Ledger:
+    """Count the other changes that were already judged against the same champion.
+
+    Its own report, of a judgement that was cut short and is repeated, must not make it another one.
+    """
     if champion is None:
         return Ledger()
     return Ledger(
         judged_before=sum(
-            report.get("champion") == champion.name and report.get("kind") == Kind.CHANGE.value
+            report.get("champion") == champion.name
+            and report.get("kind") == Kind.CHANGE.value
+            and report.get("candidate") != version.name
             for report in registry.latest_reports()
         )
     )
