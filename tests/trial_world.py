@@ -1,7 +1,7 @@
 """A directory in which versions are on trial: a simulated market, small versions, and days that go by.
 
 The loop, the handlers, the journal and the registry are the real ones; the clock stands where a day ends.
-What predicts every day runs in this process, all other children in processes of their own.
+Children run in this process, but for the one that tells whether a version can serve.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from regime.models.pool import Pool
 from regime.simulator import SimulationSettings, simulate
 from regime.targets import compute_targets
 from regime.training_set import build_training_set
-from regime.types import Regime, TargetSpec
+from regime.types import REGIMES, Regime, TargetSpec
 from registry.formats import dump_model
 from registry.types import Manifest, Member, MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -87,7 +87,8 @@ NAMES: Final = tuple(feature.name for feature in CATALOGUE)
 COLUMNS: Final = np.array([NAMES.index("rsi_14"), NAMES.index("rsi_28")], dtype=np.intp)
 EVENING: Final = time(22, tzinfo=UTC)
 TILT: Final = 0.2
-DAILY: Final = frozenset({"daemon.children.predict", "daemon.children.score"})
+IN_A_PROCESS: Final = "daemon.children.servable"
+"""The child whose point is that nothing was loaded before."""
 
 
 class Ended:
@@ -104,10 +105,14 @@ class Ended:
 
 
 class Children(SubprocessChildren):
-    """Waits for each child, and runs in this process what is to be done every day."""
+    """Waits for each child; only one that needs it has a process of its own."""
+
+    before_a_process: Callable[[], None] | None = None
 
     def start(self, job: ChildJob, *, progress_file: Path | None) -> Any:
-        if job.module not in DAILY:
+        if job.module == IN_A_PROCESS:
+            if self.before_a_process is not None:
+                self.before_a_process()
             child = super().start(job, progress_file=progress_file)
             while (end := child.poll()) is None:
                 sleep(RUN_POLL_S)
@@ -133,7 +138,8 @@ class World:
         layout.create()
         self.journal = Journal(layout.journal)
         made = make_tools(layout, settings, self.clock, self.journal.ledger)
-        self.tools = replace(made, children=Children(SystemClock()))
+        self.children = Children(SystemClock())
+        self.tools = replace(made, children=self.children)
         self.loop = Loop(
             journal=self.journal,
             inbox=Inbox(
@@ -205,11 +211,14 @@ class World:
         assert pending.message == message
         self.journal.finish(pending, outcome, now=self.clock.now())
 
-    def register(self, run: str, mix: Sequence[float], *, doubtful: bool = False) -> str:
+    def register(
+        self, run: str, mix: Sequence[float], *, doubtful: bool = False, better: bool = False
+    ) -> str:
         """Register a version that always says ``mix``, nearly, and give its name.
 
         With ``doubtful`` all history shows it to be better in crashes and nothing about normal days, so that
-        the gate lets fresh days decide; otherwise its history is no better and no worse than the prior.
+        the gate lets fresh days decide; with ``better`` it shows it to be better on all days. Otherwise its
+        history is no better and no worse than the prior.
         """
         ensemble = _ensemble_saying(mix)
         artifact = dump_model(ensemble.models[MODEL].parts())
@@ -217,12 +226,10 @@ class World:
             MODEL: artifact.content,
             ENSEMBLE: ensemble_bytes(ensemble, NAMES),
             "golden": _golden(ensemble),
-            "evidence": self._evidence(doubtful=doubtful),
+            "evidence": self._evidence(TILT * doubtful, TILT * better),
             **self._references(),
         }
-        members = {
-            MODEL: Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
-        }
+        members = {MODEL: Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)}
         manifest = Manifest(
             run_id=run, recipe_hash=f"recipe of {run}", data_hash="data", data_version="1",
             feature_names=NAMES, feature_hash=catalogue_hash(), feature_catalogue=CATALOGUE_VERSION,
@@ -230,7 +237,7 @@ class World:
             trained_from=self.days[300].item(), trained_to=self.days[HISTORY - 1].item(), trained_rows=400,
             packages={}, members=members, created_at=self.clock.now(),
         )  # fmt: skip
-        score = {"overall_skill": 0.0, "skill": {}}
+        score = {"overall_skill": 0.0, "skill": dict.fromkeys(REGIMES, 0.0)}
         return self.registry.register(
             manifest, artifacts, score, key=f"train:{run}", at=self.clock.now()
         ).name
@@ -257,17 +264,27 @@ class World:
             key=f"by hand:{version}",
         )
 
-    def _evidence(self, *, doubtful: bool) -> bytes:
-        """Give two crashes of 30 days and 120 normal days, with outcomes of the true mix."""
-        day = np.repeat(np.r_[100:130, 200:230, 300:420], 12)
+    def damage_before_the_swap(self, version: str) -> None:
+        """Give the golden predictions of a version other bytes when it is asked whether it can serve."""
+        sha256 = self.registry.artifacts(version)["golden"].sha256
+        path = self.layout.registry / "blobs" / sha256[:2] / sha256
+
+        def damage() -> None:
+            path.chmod(0o644)
+            path.write_bytes(b"other bytes")
+
+        self.children.before_a_process = damage
+
+    def _evidence(self, doubtful: float, better: float) -> bytes:
+        """Give two crashes of 30 days and two times 60 normal days, with outcomes of the true mix."""
+        day = np.repeat(np.r_[100:130, 200:230, 300:360, 420:480], 12)
         regime = np.where(day < 300, Regime.CRASH.value, Regime.NORMAL.value)
         truth = np.random.default_rng(5).choice(3, size=len(day), p=TRUE_MIX)
         prior = np.tile(np.array(TRUE_MIX), (len(day), 1))
-        sign = np.where(day < 300, 1.0, np.where((day // 15) % 2 == 0, 1.0, -1.0))
+        in_turn = np.where((day < 300) | ((day // 15) % 2 == 0), 1.0, -1.0)
         proba = prior.copy()
-        if doubtful:
-            proba[np.arange(len(day)), truth] *= np.exp(TILT * sign)
-            proba /= proba.sum(axis=1, keepdims=True)
+        proba[np.arange(len(day)), truth] *= np.exp(doubtful * in_turn + better)
+        proba /= proba.sum(axis=1, keepdims=True)
         columns: dict[str, object] = {
             "date": self.days[day],
             "symbol": pa.array([f"S{number:03d}" for number in range(1, 13)] * (len(day) // 12)),
@@ -331,22 +348,15 @@ BIASED: Final = (0.55, 0.25, 0.20)
 WRONG: Final = (0.75, 0.05, 0.20)
 """What a bad version says."""
 WORST: Final = (0.90, 0.05, 0.05)
+"""What one says that is worse still."""
 TRIAL_DAYS: Final = 21
 """Days until the last look: twenty of which the outcome is known, and the one that made it known."""
 
 
-def open_shadow_trial(layout: Layout) -> World:
+def lead_to_the_eve(layout: Layout) -> None:
     """Lead a directory to the eve of the last look at a shadow, v2, that is better than the champion, v1."""
-    world = World(layout)
-    world.begin()
-    world.judge(world.register("r1", BIASED))
-    world.judge(world.register("r2", TRUE_MIX, doubtful=True))
-    world.pass_days(TRIAL_DAYS - 1)
-    return world
-
-
-def leave_on_the_eve(layout: Layout) -> None:
-    """Lead a directory to the eve of the last look at a shadow, and leave it."""
-    world = open_shadow_trial(layout)
-    with closing(world):
-        assert world.day == HISTORY + TRIAL_DAYS - 1
+    with closing(World(layout)) as world:
+        world.begin()
+        world.judge(world.register("r1", BIASED))
+        world.judge(world.register("r2", TRUE_MIX, doubtful=True))
+        world.pass_days(TRIAL_DAYS - 1)
