@@ -79,9 +79,9 @@ enabled = false
 DAYS: Final = 700
 HISTORY: Final = 640
 """Days before the trials; this one and all later ones are labelled low volatility."""
-TARGET: Final = TargetSpec(name="next", kind="first_touch", up=0.01, down=0.01, horizon_days=1)
-TRUE_MIX: Final = (0.27, 0.41, 0.32)
-"""Shares of the classes in the simulated market."""
+TARGET: Final = TargetSpec(name="next", kind="first_touch", up=0.03, down=0.03, horizon_days=1)
+HISTORY_MIX: Final = (0.27, 0.41, 0.32)
+"""Shares of the classes in what versions are judged by before their trials."""
 MODEL: Final = "logistic_regression"
 NAMES: Final = tuple(feature.name for feature in CATALOGUE)
 COLUMNS: Final = np.array([NAMES.index("rsi_14"), NAMES.index("rsi_28")], dtype=np.intp)
@@ -276,11 +276,11 @@ class World:
         self.children.before_a_process = damage
 
     def _evidence(self, doubtful: float, better: float) -> bytes:
-        """Give two crashes of 30 days and two times 60 normal days, with outcomes of the true mix."""
+        """Give two crashes of 30 days and two times 60 normal days, and their outcomes."""
         day = np.repeat(np.r_[100:130, 200:230, 300:360, 420:480], 12)
         regime = np.where(day < 300, Regime.CRASH.value, Regime.NORMAL.value)
-        truth = np.random.default_rng(5).choice(3, size=len(day), p=TRUE_MIX)
-        prior = np.tile(np.array(TRUE_MIX), (len(day), 1))
+        truth = np.random.default_rng(5).choice(3, size=len(day), p=HISTORY_MIX)
+        prior = np.tile(np.array(HISTORY_MIX), (len(day), 1))
         in_turn = np.where((day < 300) | ((day // 15) % 2 == 0), 1.0, -1.0)
         proba = prior.copy()
         proba[np.arange(len(day)), truth] *= np.exp(doubtful * in_turn + better)
@@ -343,14 +343,16 @@ def _golden(ensemble: Ensemble) -> bytes:
     return buffer.getvalue()
 
 
-BIASED: Final = (0.55, 0.25, 0.20)
-"""What a mediocre version says every day."""
-WRONG: Final = (0.75, 0.05, 0.20)
+TRUE_MIX: Final = (0.04, 0.92, 0.04)
+"""Shares of the classes on the days of the trials, nearly: what a good version says every day."""
+BIASED: Final = (0.45, 0.35, 0.20)
+"""What a mediocre version says."""
+WRONG: Final = (0.65, 0.20, 0.15)
 """What a bad version says."""
-WORST: Final = (0.90, 0.05, 0.05)
+WORST: Final = (0.80, 0.05, 0.15)
 """What one says that is worse still."""
-TRIAL_DAYS: Final = 21
-"""Days until the last look: twenty of which the outcome is known, and the one that made it known."""
+TRIAL_DAYS: Final = 20
+"""Days that go by until the last look."""
 
 
 def lead_to_the_eve(layout: Layout) -> None:
