@@ -190,7 +190,10 @@ class World:
         self.loop.files_may_have_come()
         while self.loop.turn() or self.loop._inbox.has_young():
             self.clock.advance(timedelta(milliseconds=250))
-        assert not self.journal.ledger.pending_counts()
+        failed = [
+            event.fields["error"] for event in self.journal.ledger.events() if event.name == "message.retried"
+        ]
+        assert (self.journal.ledger.pending_counts(), failed) == ({}, [])
 
     def judge(self, version: str) -> None:
         """Let the gate judge a version as if a run had just registered it."""
