@@ -280,8 +280,9 @@ def _consequence(message: LookJudged, done: Deed | None, tools: Tools, fault: st
 
 
 def _set_aside(message: LookJudged, fault: str, tools: Tools) -> _Consequence:
-    """End the trial of a version that is better and cannot serve."""
-    if TrialKind(message.kind) is TrialKind.SHADOW:
+    """End the trial of a version that is better and cannot serve; a former champion stays the previous one."""
+    is_shadow = TrialKind(message.kind) is TrialKind.SHADOW
+    if is_shadow:
         _clear_shadow(message, fault, tools)
     fields = {
         "trial": message.trial,
@@ -290,7 +291,8 @@ def _set_aside(message: LookJudged, fault: str, tools: Tools) -> _Consequence:
         "champion": message.against,
         "reason": fault,
     }
-    return _Consequence(outcome="unservable", events=(Event(name="trial.unservable", fields=fields),))
+    told = Event(name="trial.unservable", fields=fields)
+    return _Consequence(outcome="dropped" if is_shadow else "proven", events=(told,))
 
 
 def _promote(message: LookJudged, tools: Tools) -> _Consequence:
