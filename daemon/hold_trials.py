@@ -280,7 +280,7 @@ def _consequence(message: LookJudged, done: Deed | None, tools: Tools, fault: st
 
 
 def _set_aside(message: LookJudged, fault: str, tools: Tools) -> _Consequence:
-    """End the trial of a version that is better and cannot serve; a former champion stays the previous one."""
+    """End the trial of a version that is better and cannot serve; a former champion stays previous."""
     is_shadow = TrialKind(message.kind) is TrialKind.SHADOW
     if is_shadow:
         _clear_shadow(message, fault, tools)

@@ -79,7 +79,7 @@ def moments_of(took: Sequence[float], kills: int, seed: int) -> list[list[float]
 
 
 def swap(place: Installation, eve: Installation, kills: Sequence[float]) -> float:
-    """Let the day come that decides a trial, with the daemon killed after the given seconds; give how long."""
+    """Let the day come that decides a trial, with the daemon killed after these seconds; give how long."""
     shutil.copytree(eve.layout.root, place.layout.root)
     write_deciding_day(place.layout)
     began = time.monotonic()

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daemon.children import judge
+from daemon.configuration import values_of
+from registry.gate import GateReport
+from registry.looks import is_of_look
 from registry.types import Alias, EventKind
 from tests.end_to_end.test_json_facts import validate
 from tests.trial_world import HISTORY, TRIAL_DAYS, WORST, WRONG, World
@@ -122,6 +126,16 @@ def test_fresh_days_promote_a_better_shadow_drop_a_worse_one_and_bring_the_forme
     assert [(each["version"], each["actor"]) for each in tenures] == [
         ("v1", "gate"), ("v2", "gate"), ("v3", "ann"), ("v2", "gate"),
     ]  # fmt: skip
+
+
+def test_a_judgement_that_is_repeated_is_the_same_report(place: Installation) -> None:
+    with closing(World(place.layout, HISTORY + TRIAL_DAYS - 1)) as world:
+        job = {"root": str(place.layout.root), "settings": values_of(world.tools.settings), "version": "v2"}
+        once = judge.run({**job, "now": world.clock.now().isoformat()})
+        again = judge.run({**job, "now": world.clock.now().isoformat()})
+        assert once == again
+        at_looks = [is_of_look(GateReport.from_json(report)) for report in world.registry.reports("v2")]
+        assert at_looks == [False, True, False]
 
 
 @pytest.mark.timeout(900)

@@ -138,7 +138,7 @@ def handled_twice(desk: Desk, message: Message) -> Outcome:
 
 
 def swapped(desk: Desk, message: LookJudged, fault: str = "") -> Outcome:
-    """Let a child tell whether a proven version can serve; the daemon is killed after the deed, not before."""
+    """Let a child tell whether a proven version can serve, and kill the daemon after the deed."""
     from daemon.handlers import COMPLETIONS, HANDLERS  # noqa: PLC0415 - the desk does the rest
 
     job = desk.start(message)
