@@ -134,6 +134,8 @@ def test_a_judgement_that_is_repeated_is_the_same_report(place: Installation) ->
         once = judge.run({**job, "now": world.clock.now().isoformat()})
         again = judge.run({**job, "now": world.clock.now().isoformat()})
         assert once == again
+        report: Any = world.registry.report("v2")
+        assert report["benefit"]["judged_before"] == 0
         at_looks = [is_of_look(GateReport.from_json(report)) for report in world.registry.reports("v2")]
         assert at_looks == [False, True, False]
 
