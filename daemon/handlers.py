@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.compaction import compact, delete_unlisted, note_compaction, unlist_retired
 from daemon.day_features import refresh_features
-from daemon.hold_trials import act_on_look, look, note_look, predict_beside, store_predictions
+from daemon.hold_trials import (
+    act_on_look,
+    act_on_proof,
+    look,
+    note_look,
+    predict_beside,
+    store_predictions,
+)
 from daemon.keep_archive import build_archive, drop_event, store_archive
 from daemon.messages import (
     ArchiveDue,
@@ -69,6 +76,7 @@ COMPLETIONS: Final[dict[type[Message], Completion]] = {
     ScoringDue: store_scores,
     PredictionDue: store_predictions,
     LookDue: note_look,
+    LookJudged: act_on_proof,
     ArchiveDue: store_archive,
     FeedPollDue: take_feed_news,
     TrainingDue: close_run,

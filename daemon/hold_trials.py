@@ -32,13 +32,15 @@ from daemon.trials import (
     why_not_promoted,
 )
 from registry.errors import AliasConflictError, AliasRefusedError
-from registry.types import Alias
+from registry.types import Alias, EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from daemon.layout import Layout
     from daemon.messages import PredictionDue
     from daemon.records import ChildEnd
+    from daemon.settings import Settings
     from daemon.tools import Tools
     from registry.types import Event as Deed
 
@@ -186,13 +188,59 @@ class _Consequence(NamedTuple):
     moved: bool = False
 
 
-def act_on_look(message: LookJudged, tools: Tools) -> Outcome:
-    """Let a proven shadow serve and a proven former champion return; the last look ends a trial."""
+def servable_job(version: str, layout: Layout, settings: Settings) -> ChildJob:
+    """Give the work of a child that tells whether a version loads and gives its golden predictions."""
+    return ChildJob(
+        module="daemon.children.servable",
+        job={"root": str(layout.root), "settings": values_of(settings), "version": version},
+        time_limit_s=settings.scoring.time_limit_s,
+        memory_limit_mib=settings.scoring.memory_limit_mib,
+    )
+
+
+def act_on_look(message: LookJudged, tools: Tools) -> Outcome | ChildJob:
+    """Let a proven shadow serve and a proven former champion return; the last look ends a trial.
+
+    Who is to serve has to show first, in a process of its own, that it can.
+    """
     done = deed_of(message.key, tools.registry)
-    if done is None and message.trial not in {trial.id for trial in _open_trials(tools)}:
+    if done is None and _swaps(message, tools):
+        return servable_job(message.version, tools.layout, tools.settings)
+    return _acted(message, done, tools)
+
+
+def act_on_proof(message: LookJudged, end: ChildEnd, tools: Tools) -> Outcome:
+    """Swap in a version that can serve, and leave the champion where it is if it cannot."""
+    if end.result is None:
+        raise ChildFailedError(f"whether {message.version} can serve is not known: {end.reason}")
+    return _acted(message, None, tools, fault=str(end.result["reason"]))
+
+
+def _is_open(message: LookJudged, tools: Tools) -> bool:
+    return message.trial in {trial.id for trial in _open_trials(tools)}
+
+
+def _swaps(message: LookJudged, tools: Tools) -> bool:
+    """Tell whether champions would change now."""
+    if message.verdict != PROVEN or not _is_open(message, tools):
+        return False
+    return _hindrance(message, tools) is None
+
+
+def _hindrance(message: LookJudged, tools: Tools) -> str | None:
+    """Give what keeps a proven version from serving; a freeze keeps none from coming back."""
+    if TrialKind(message.kind) is TrialKind.SHADOW:
+        return why_not_promoted(tools.registry, tools.settings.gate)
+    if tools.settings.gate.automatic:
+        return None
+    return "gate.automatic is off; let it return with: regimed models rollback"
+
+
+def _acted(message: LookJudged, done: Deed | None, tools: Tools, *, fault: str = "") -> Outcome:
+    if done is None and not _is_open(message, tools):
         return Outcome()  # it was decided by hand meanwhile
     try:
-        consequence = _ACTIONS[TrialKind(message.kind)](message, done, tools)
+        consequence = _consequence(message, done, tools, fault)
     except (AliasConflictError, AliasRefusedError):
         return Outcome()  # between the two lines above
     looked = Event(
@@ -219,13 +267,32 @@ def act_on_look(message: LookJudged, tools: Tools) -> Outcome:
     return Outcome(records=(record,), events=(looked, *consequence.events), follow_ups=due)
 
 
-def _act_on_shadow(message: LookJudged, done: Deed | None, tools: Tools) -> _Consequence:
-    if message.verdict == PROVEN:
-        hindrance = why_not_promoted(tools.registry, tools.settings.gate) if done is None else None
-        return _promote(message, tools) if hindrance is None else _keep_proven(message, hindrance)
-    if message.is_last or message.verdict in HOPELESS:
-        return _drop(message, tools)
-    return _Consequence(outcome=None)
+def _consequence(message: LookJudged, done: Deed | None, tools: Tools, fault: str) -> _Consequence:
+    kind = TrialKind(message.kind)
+    if message.verdict != PROVEN:
+        return _UNPROVEN[kind](message, tools)
+    if done is not None and done.kind is EventKind.ALIAS_CLEARED:
+        fault = done.reason
+    if fault:
+        return _set_aside(message, fault, tools)
+    hindrance = _hindrance(message, tools) if done is None else None
+    return _keep_proven(message, hindrance) if hindrance is not None else _SWAPS[kind](message, tools)
+
+
+def _set_aside(message: LookJudged, fault: str, tools: Tools) -> _Consequence:
+    """End the trial of a version that is better and cannot serve; a former champion stays previous."""
+    is_shadow = TrialKind(message.kind) is TrialKind.SHADOW
+    if is_shadow:
+        _clear_shadow(message, fault, tools)
+    fields = {
+        "trial": message.trial,
+        "kind": message.kind,
+        "version": message.version,
+        "champion": message.against,
+        "reason": fault,
+    }
+    told = Event(name="trial.unservable", fields=fields)
+    return _Consequence(outcome="dropped" if is_shadow else "proven", events=(told,))
 
 
 def _promote(message: LookJudged, tools: Tools) -> _Consequence:
@@ -258,15 +325,22 @@ def _keep_proven(message: LookJudged, hindrance: str) -> _Consequence:
     return _Consequence(outcome="proven", events=(Event(name="gate.refused", fields=fields),))
 
 
-def _drop(message: LookJudged, tools: Tools) -> _Consequence:
+def _clear_shadow(message: LookJudged, reason: str, tools: Tools) -> None:
     tools.registry.clear_alias(
         Alias.SHADOW,
         expected=message.version,
-        reason=message.reason,
+        reason=reason,
         actor=ACTOR,
         at=tools.clock.now(),
         key=message.key,
     )
+
+
+def _drop_unless_open(message: LookJudged, tools: Tools) -> _Consequence:
+    """End the trial of a shadow that the last look did not prove, or an earlier one showed to be hopeless."""
+    if not message.is_last and message.verdict not in HOPELESS:
+        return _Consequence(outcome=None)
+    _clear_shadow(message, message.reason, tools)
     fields = {
         "version": message.version,
         "champion": message.against,
@@ -276,11 +350,8 @@ def _drop(message: LookJudged, tools: Tools) -> _Consequence:
     return _Consequence(outcome="dropped", events=(Event(name="trial.dropped", fields=fields),))
 
 
-def _act_on_probation(message: LookJudged, done: Deed | None, tools: Tools) -> _Consequence:
-    if message.verdict == PROVEN:
-        if done is not None or tools.settings.gate.automatic:
-            return _roll_back(message, tools)
-        return _keep_proven(message, "gate.automatic is off; let it return with: regimed models rollback")
+def _pass_unless_open(message: LookJudged, _tools: Tools) -> _Consequence:
+    """End the probation of a champion whom the last look did not show to be worse."""
     if not message.is_last:
         return _Consequence(outcome=None)
     fields = {"version": message.against, "previous": message.version, "days": message.days}
@@ -310,7 +381,11 @@ def rollback_told(deed: Deed, former: str, evidence: str | None) -> tuple[Event,
     return told, Event(name="gate.frozen", fields={"actor": deed.actor, "reason": reason})
 
 
-_ACTIONS: Final[dict[TrialKind, Callable[[LookJudged, Any, Tools], _Consequence]]] = {
-    TrialKind.SHADOW: _act_on_shadow,
-    TrialKind.PROBATION: _act_on_probation,
+_UNPROVEN: Final[dict[TrialKind, Callable[[LookJudged, Tools], _Consequence]]] = {
+    TrialKind.SHADOW: _drop_unless_open,
+    TrialKind.PROBATION: _pass_unless_open,
+}
+_SWAPS: Final[dict[TrialKind, Callable[[LookJudged, Tools], _Consequence]]] = {
+    TrialKind.SHADOW: _promote,
+    TrialKind.PROBATION: _roll_back,
 }

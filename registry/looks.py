@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BLOCKS_MIN: Final = 2
 """Fewer have no spread."""
+ONE_OF: Final = ", one of "
+"""In the name of a look's policy."""
 ANY_GAIN: Final = 1.0
 """What was predicted before the outcome was known cannot leak, however large the gain."""
 
@@ -45,7 +47,7 @@ def look_policy(policy: Policy, *, days: int, looks: int, required: Collection[R
     days_min = min(policy.days_min, max(days, BLOCKS_MIN * DAYS_PER_BLOCK_MIN))
     return replace(
         policy.shared_among(looks),
-        name=f"{policy.name}, one of {looks} looks",
+        name=f"{policy.name}{ONE_OF}{looks} looks",
         blocks=blocks,
         days_min=max(days_min, DAYS_PER_BLOCK_MIN * blocks),
         episodes_min=1,
@@ -70,6 +72,11 @@ def required_at_look(
     most = max(REGIMES, key=counts.__getitem__)
     missing = set(policy.regimes_required) - set(passed)
     return tuple(each for each in REGIMES if each in missing or each is most)
+
+
+def is_of_look(report: GateReport) -> bool:
+    """Tell whether a report is that of a look, not of all history."""
+    return ONE_OF in report.policy
 
 
 def passed_in(report: GateReport) -> tuple[Regime, ...]:

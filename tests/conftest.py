@@ -225,6 +225,19 @@ def installation_at() -> Iterator[Callable[[Path], Installation]]:
 
 
 @pytest.fixture(scope="session")
+def eve(
+    installation_at: Callable[[Path], Installation], tmp_path_factory: pytest.TempPathFactory
+) -> Installation:
+    """Give a directory on the eve of the last look at a better shadow; it is shared, so tests copy it."""
+    from tests import trial_world  # noqa: PLC0415 - brings model libraries, slow to start
+
+    place = installation_at(tmp_path_factory.mktemp("eve") / "regimed")
+    place.init(trial_world.CONFIGURATION)
+    trial_world.lead_to_the_eve(place.layout)
+    return place
+
+
+@pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> SimulatedMarket:
     """Give the files of a simulated market of three stocks and eight years."""
     return simulated_market(tmp_path_factory.mktemp("market"), days=2016)

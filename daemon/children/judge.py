@@ -54,7 +54,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             None if champion is None else replace(_known(champion, now), drift_alarms=drift_alarms(layout)),
             with_sectors(_evidence(registry, version, champion), sectors),
             policy,
-            _ledger(registry, champion),
+            _ledger(registry, version, champion),
         )
         store(registry, report, key=_key(version, champion, now), at=now)
     return {
@@ -174,13 +174,18 @@ def _rows(
     )
 
 
-def _ledger(registry: Registry, champion: ModelVersion | None) -> Ledger:
-    """Count the changes that were already judged against the same champion."""
+def _ledger(registry: Registry, version: ModelVersion, champion: ModelVersion | None) -> Ledger:
+    """Count the other changes that were already judged against the same champion.
+
+    Its own report, of a judgement that was cut short and is repeated, must not make it another one.
+    """
     if champion is None:
         return Ledger()
     return Ledger(
         judged_before=sum(
-            report.get("champion") == champion.name and report.get("kind") == Kind.CHANGE.value
+            report.get("champion") == champion.name
+            and report.get("kind") == Kind.CHANGE.value
+            and report.get("candidate") != version.name
             for report in registry.latest_reports()
         )
     )

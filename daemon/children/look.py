@@ -25,7 +25,7 @@ from daemon.trials import Trial, TrialKind
 from regime.types import REGIMES
 from registry.gate import Candidate, GateReport, judge
 from registry.gate import Ledger as Judged
-from registry.looks import look_policy, passed_in, required_at_look
+from registry.looks import is_of_look, look_policy, passed_in, required_at_look
 from registry.readonly import open_read_only
 from registry.store import Registry
 
@@ -98,7 +98,7 @@ def _passed(trial: Trial, registry: Registry) -> tuple[Regime, ...]:
     if trial.kind is TrialKind.PROBATION:
         return REGIMES
     reports = [GateReport.from_json(report) for report in registry.reports(trial.version)]
-    judged = [report for report in reports if report.champion == trial.against]
+    judged = [report for report in reports if report.champion == trial.against and not is_of_look(report)]
     return passed_in(judged[0]) if judged else ()
 
 

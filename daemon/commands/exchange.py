@@ -14,11 +14,12 @@ from daemon.commands.card import page_of, told_from, told_of
 from daemon.commands.context import print_json, reading_registry, require_journal, settings_of
 from daemon.commands.page import markdown_of
 from daemon.commands.times import now
+from daemon.commands.writing import writing
 from daemon.configuration import values_of
 from daemon.errors import ChildFailedError, UsageError
 from daemon.files import write_folder_durably
 from daemon.layout import layout_of
-from daemon.records import ChildJob
+from daemon.records import ChildJob, Event
 from registry.bundle import Bundle, Origin, files_of, read_bundle, seal_of
 from registry.errors import ArtifactCorruptError, ArtifactRefusedError, RegistryError
 from registry.store import Registry
@@ -109,19 +110,22 @@ def import_version(options: argparse.Namespace) -> int:
         raise ArtifactCorruptError(f"{folder} has the seal {seal}, not {options.seal}; do not use it")
     _try_card(bundle)
     rows = _examined(folder, seal, settings)
-    key = f"import:{seal}"
-    with Registry.open(layout.registry) as registry:
+    key, actor, at = f"import:{seal}", getpass.getuser(), now()
+    with writing(layout) as journal, Registry.open(layout.registry) as registry:
         known = any(version.key == key for version in registry.versions())
         version = registry.register(
             bundle.manifest,
             bundle.artifacts,
             bundle.scorecard,
             key=key,
-            at=now(),
-            actor=getpass.getuser(),
+            at=at,
+            actor=actor,
             reason=f"imported: {bundle.origin.version} of another registry, registered there"
             f" {bundle.origin.registered_at}, seal {seal}",
         )
+        if not known:
+            fields = {"version": version.name, "origin": bundle.origin.version, "seal": seal, "actor": actor}
+            journal.note([Event(name="models.imported", fields=fields)], now=at)
     facts = {"version": version.name, "origin": bundle.origin.version, "seal": seal, "rows": rows}
     return _say(options, {**facts, "known": known})
 

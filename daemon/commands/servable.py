@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import SystemClock
 from daemon.commands.context import reading_registry, settings_of
-from daemon.configuration import values_of
 from daemon.errors import ChildFailedError
-from daemon.records import ChildJob
+from daemon.hold_trials import servable_job
 from registry.types import Alias
 
 if TYPE_CHECKING:
@@ -39,13 +38,7 @@ def require_servable(layout: Layout, version: str | None) -> None:
     with reading_registry(layout) as registry:
         registry.version(version)
     settings = settings_of(layout)
-    job = ChildJob(
-        module="daemon.children.servable",
-        job={"root": str(layout.root), "settings": values_of(settings), "version": version},
-        time_limit_s=settings.scoring.time_limit_s,
-        memory_limit_mib=settings.scoring.memory_limit_mib,
-    )
-    end = SubprocessChildren(SystemClock()).run(job)
+    end = SubprocessChildren(SystemClock()).run(servable_job(version, layout, settings))
     reason = end.reason if end.result is None else end.result["reason"]
     if reason:
         raise ChildFailedError(f"{version} cannot serve, and the champion stays: {reason}")

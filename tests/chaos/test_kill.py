@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from registry.types import Alias
+from tests.trial_world import write_deciding_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +76,56 @@ def moments_of(took: Sequence[float], kills: int, seed: int) -> list[list[float]
         phase = kill % len(took)
         moments[phase].append(chance.uniform(0, took[phase]))
     return moments
+
+
+def swap(place: Installation, eve: Installation, kills: Sequence[float]) -> float:
+    """Let the day come that decides a trial, with the daemon killed after these seconds; give how long."""
+    shutil.copytree(eve.layout.root, place.layout.root)
+    write_deciding_day(place.layout)
+    began = time.monotonic()
+    place.begin()
+    for moment in kills:
+        time.sleep(moment)
+        place.kill()
+        place.begin()
+    place.wait_until_idle()
+    took = time.monotonic() - began
+    assert place.stop() == 0
+    return took
+
+
+def compare_swaps(
+    eve: Installation, installation_at: Make, snapshot: Snapshot, folder: Path, kills: int
+) -> None:
+    """Compare a life in which a shadow is promoted with one in which the daemon is killed meanwhile."""
+    unharmed, killed = installation_at(folder / "unharmed"), installation_at(folder / "killed")
+    took = swap(unharmed, eve, ())
+    expected = snapshot(unharmed.layout.root)
+    chance = random.Random(SEED)
+    moments = [chance.uniform(0, took) for _ in range(kills)]
+    swap(killed, eve, moments)
+    found = snapshot(killed.layout.root)
+    assert expected["problems"] == []
+    assert expected["aliases"] == {Alias.CHAMPION: "v2", Alias.PREVIOUS: "v1"}
+    assert expected["looks"]
+    assert differences(expected, found) == [], f"killed at {moments} of {took} s"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_trial_that_is_decided_with_deaths_ends_like_one_without(
+    eve: Installation, installation_at: Make, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    compare_swaps(eve, installation_at, snapshot, tmp_path, kills=3)
+
+
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_trial_that_is_decided_with_many_deaths_ends_like_one_without(
+    eve: Installation, installation_at: Make, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    compare_swaps(eve, installation_at, snapshot, tmp_path, kills=40)
 
 
 def differences(one: dict[str, object], other: dict[str, object]) -> list[str]:

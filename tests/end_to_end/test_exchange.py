@@ -72,6 +72,8 @@ def test_an_import_is_a_new_version_without_a_role_whose_history_tells_its_origi
         assert registry.version("v2").manifest == registry.version("v1").manifest
         assert registry.artifacts("v2") == registry.artifacts("v1")
     assert trained_copy.facts("models", "import", exported, "--seal", facts["seal"])["known"] is True
+    (told,) = trained_copy.events("models.imported")
+    assert (told.fields["version"], told.fields["origin"], told.fields["seal"]) == ("v2", "v1", facts["seal"])
 
 
 def test_only_a_person_with_a_reason_promotes_an_imported_version(

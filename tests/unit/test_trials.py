@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daemon.errors import ChildFailedError
 from daemon.messages import CandidateJudged, LookDue, LookJudged, PredictionDue, ScoringDue
 from daemon.records import ChildEnd, Outcome, TrialLooked
 from daemon.settings import ArchiveSettings, FeaturesSettings, GateSettings, MarketSettings, Settings
@@ -136,6 +137,20 @@ def handled_twice(desk: Desk, message: Message) -> Outcome:
     return outcome
 
 
+def swapped(desk: Desk, message: LookJudged, fault: str = "") -> Outcome:
+    """Let a child tell whether a proven version can serve, and kill the daemon after the deed."""
+    from daemon.handlers import COMPLETIONS, HANDLERS  # noqa: PLC0415 - the desk does the rest
+
+    job = desk.start(message)
+    assert (job.module, job.job["version"]) == ("daemon.children.servable", message.version)
+    end = ChildEnd(result={"reason": fault}, reason=None)
+    interrupted = COMPLETIONS[type(message)](message, end, desk.tools)
+    desk.clock.advance(timedelta(minutes=5))
+    again = HANDLERS[type(message)](message, desk.tools)
+    assert again == interrupted
+    return desk.apply(message, interrupted)
+
+
 # Who is tried against whom.
 
 
@@ -226,7 +241,7 @@ def test_a_version_that_lost_its_role_neither_predicts_nor_is_looked_at(desk: De
 
 def test_a_shadow_that_fresh_days_prove_is_promoted_once(desk: Desk) -> None:
     trial = with_shadow(desk)
-    outcome = handled_twice(desk, looked(trial, "PROMOTE"))
+    outcome = swapped(desk, looked(trial, "PROMOTE"))
     assert names(outcome) == ["trial.looked", "gate.promoted"]
     assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v2", Alias.PREVIOUS: "v1"}
     assert [tenure.version for tenure in desk.tools.registry.tenures()] == ["v1", "v2"]
@@ -264,7 +279,7 @@ def test_a_shadow_that_is_harmful_is_dropped_at_once(desk: Desk) -> None:
 
 def test_a_former_champion_that_proves_better_returns_and_freezes_promotion(desk: Desk) -> None:
     trial = with_probation(desk)
-    outcome = handled_twice(desk, looked(trial, "PROMOTE"))
+    outcome = swapped(desk, looked(trial, "PROMOTE"))
     assert names(outcome) == ["trial.looked", "gate.rolled_back", "gate.frozen"]
     assert outcome.events[1].fields == {
         "version": "v1", "from": "v2", "reason": "so the days say", "evidence": "e" * 64,
@@ -277,9 +292,47 @@ def test_a_former_champion_that_proves_better_returns_and_freezes_promotion(desk
     assert desk.tools.registry.verify() == []
 
 
+def test_a_proven_shadow_that_cannot_serve_is_set_aside_with_the_reason(desk: Desk) -> None:
+    trial = with_shadow(desk)
+    outcome = swapped(desk, looked(trial, "PROMOTE"), fault="golden predictions differ")
+    assert names(outcome) == ["trial.looked", "trial.unservable"]
+    assert outcome.events[0].fields["outcome"] == "dropped"
+    assert outcome.events[1].fields == {
+        "trial": trial.id, "kind": "shadow", "version": "v2", "champion": "v1",
+        "reason": "golden predictions differ",
+    }  # fmt: skip
+    assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v1"}
+    assert desk.tools.registry.events()[-1].reason == "golden predictions differ"
+
+
+def test_a_former_champion_that_cannot_serve_does_not_return(desk: Desk) -> None:
+    trial, end = with_probation(desk), ChildEnd(result={"reason": "a blob is missing"}, reason=None)
+    outcome = desk.complete(looked(trial, "PROMOTE"), end)
+    assert names(outcome) == ["trial.looked", "trial.unservable"]
+    assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v2", Alias.PREVIOUS: "v1"}
+    assert desk.tools.registry.frozen() is None
+    assert desk.do(looked(trial, "PROMOTE", days=60)) == Outcome()
+
+
+def test_what_could_not_be_found_out_is_tried_again_and_moves_nothing(desk: Desk) -> None:
+    trial = with_shadow(desk)
+    with pytest.raises(ChildFailedError, match="whether v2 can serve is not known: it was killed"):
+        desk.complete(looked(trial, "PROMOTE"), ChildEnd(result=None, reason="it was killed"))
+    assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v1", Alias.SHADOW: "v2"}
+
+
+def test_a_freeze_that_comes_while_a_proven_shadow_is_examined_keeps_it_from_serving(desk: Desk) -> None:
+    message = looked(with_shadow(desk), "PROMOTE")
+    desk.start(message)
+    desk.tools.registry.freeze(reason="an odd week", actor="ann", at=NOON, key="by hand")
+    outcome = desk.complete(message, ChildEnd(result={"reason": ""}, reason=None))
+    assert names(outcome) == ["trial.looked", "gate.refused"]
+    assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v1", Alias.SHADOW: "v2"}
+
+
 def test_a_rollback_need_not_freeze(desk: Desk) -> None:
     desk.configure(gate=GateSettings(freeze_after_rollback=False))
-    outcome = desk.do(looked(with_probation(desk), "PROMOTE"))
+    outcome = swapped(desk, looked(with_probation(desk), "PROMOTE"))
     assert names(outcome) == ["trial.looked", "gate.rolled_back"]
     assert desk.tools.registry.frozen() is None
 
@@ -357,7 +410,7 @@ def test_status_tells_of_shadow_probation_and_freeze(desk: Desk) -> None:
 
 
 def test_after_a_rollback_that_freezes_the_glance_says_so(desk: Desk) -> None:
-    desk.do(looked(with_probation(desk), "PROMOTE"))
+    swapped(desk, looked(with_probation(desk), "PROMOTE"))
     frozen = glance(desk.tools.layout.registry / "registry.db").frozen
     assert frozen is not None
     assert (frozen.actor, frozen.reason) == ("gate", "so the days say")
