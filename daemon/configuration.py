@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.errors import SettingsInvalidError
@@ -267,6 +268,11 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"training.models = {_shown(settings.training.models)}: name each model once")
     if settings.training.backend == "dask" and not settings.training.address:
         faults.append('training.address = "": name the scheduler, such as "tcp://10.0.0.1:8786"')
+    if urlsplit(settings.mirror.mlflow_uri).password:
+        faults.append(
+            "mirror.mlflow_uri: holds a password, which would be shown; set MLFLOW_TRACKING_USERNAME and"
+            " MLFLOW_TRACKING_PASSWORD for the daemon instead"
+        )
     if not settings.training.models:
         faults.append("training.models = []: name at least one model")
     faults.extend(_disorders(settings.labels))

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import SystemClock
-from daemon.commands.card import page_of, told_from, told_of
 from daemon.commands.context import print_json, reading_registry, require_journal, settings_of
-from daemon.commands.page import markdown_of
 from daemon.commands.times import now
 from daemon.configuration import values_of
 from daemon.errors import ChildFailedError, UsageError
 from daemon.files import write_folder_durably
 from daemon.layout import layout_of
+from daemon.model_card import page_of, told_from, told_of
+from daemon.page import markdown_of
 from daemon.records import ChildJob
 from registry.bundle import Bundle, Origin, files_of, read_bundle, seal_of
 from registry.errors import ArtifactCorruptError, ArtifactRefusedError, RegistryError

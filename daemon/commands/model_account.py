@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.commands.context import print_table
+from daemon.model_card import NAMED, VOLATILITY_BARRIER
 from regime.ablation import Ablation
 from regime.scorecard import REGIME_PRIOR, Scorecard
 
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PAGE_WIDTH: Final = 80
-VOLATILITY_BARRIER: Final = "volatility_barrier"
-"""As in ``regime.out_of_fold``, which would bring numpy along."""
-NAMED: Final = {"weights": "weights", "archive": "archive rows", "sampling": "over-sampled rows"}
-"""What an ablation's sentence calls each choice."""
 
 
 def print_members(cards: Mapping[str, Any], weights: Mapping[str, float]) -> None:
