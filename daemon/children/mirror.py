@@ -223,7 +223,8 @@ class Target:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - heavy
 
         try:
-            return dict(self._client.get_registered_model(self._model).aliases)
+            held = self._client.get_registered_model(self._model).aliases
+            return {alias: str(number) for alias, number in held.items()}
         except MlflowException as error:
             if error.error_code in NO_REGISTRY:
                 return None

@@ -65,7 +65,7 @@ def test_a_registry_is_mirrored_once_however_often_it_is_sent(trained_copy: Inst
     assert (facts["versions"], facts["aliases"]) == (2, {"champion": "v1"})
     assert [each["version"] for each in facts["sent"]] == ["v1", "v2"]
 
-    told = read(store)
+    told = read(store, "cut-short")
     first, second = told["runs"]
     assert (first["status"], second["status"]) == ("FINISHED", "FINISHED")
     with Registry.open_read_only(trained_copy.layout.registry) as registry:
@@ -79,10 +79,9 @@ def test_a_registry_is_mirrored_once_however_often_it_is_sent(trained_copy: Inst
     assert first["tags"]["regimed.verdict"] == "BOOTSTRAP"
     assert first["files"] == ["card.md", "manifest.json", "report.json", "scorecard.json"]
     assert second["files"] == ["card.md", "manifest.json", "scorecard.json"]
-    assert Path(first["card"]).read_text(encoding="utf-8").startswith("# Model card: v1\n")
+    assert first["card"].startswith("# Model card: v1\n")
     assert told["aliases"] == {"champion": first["version"][0]}
 
-    read(store, "cut-short")
     promote(trained_copy, "v2", "v1")
     assert len(trained_copy.facts("models", "mirror", "--to", store)["sent"]) == 2
     assert trained_copy.facts("models", "mirror", "--to", store)["sent"] == []
