@@ -1,8 +1,8 @@
 """Converts the fitted part of each model to ONNX, and compares what both say of the same rows.
 
-``pip install skl2onnx onnxmltools onnxruntime`` beside regimed, then ``python benchmarks/onnx_members.py``. Random
-rows, of which a twentieth of the numbers is not known in the second column. Only what scikit-learn, XGBoost or
-LightGBM fitted is converted: not the standardisation, not the margin of the barrier, not the pool.
+``pip install skl2onnx onnxmltools onnxruntime`` beside regimed, then ``python -m benchmarks.onnx_members``.
+Random rows; in the second column a twentieth of the numbers is not known. Only what scikit-learn, XGBoost
+or LightGBM fitted is converted: not the standardisation, not the margin of the barrier, not the pool.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def said(model: FittedModel, X: NDArray[np.float32]) -> tuple[Any, NDArray[np.fl
     parts: Any = model.parts()
     inputs = [("X", FloatTensorType([None, X.shape[1]]))]
     if model.name == "xgboost":
-        start = np.zeros((len(X), 3), dtype=np.float32)
-        wanted = parts["booster"].predict(xgboost.DMatrix(X, base_margin=start))
+        wanted = parts["booster"].predict(xgboost.DMatrix(X))
         return onnxmltools.convert_xgboost(parts["booster"], initial_types=inputs), wanted
     if model.name == "lightgbm":
         converted = onnxmltools.convert_lightgbm(parts["booster"], initial_types=inputs, zipmap=False)

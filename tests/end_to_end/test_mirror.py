@@ -124,6 +124,7 @@ def test_a_server_that_is_down_holds_up_nothing_and_is_caught_up_with_later(
     sent = place.wait_for("mirror.sent")
     assert (sent.fields["versions"], sent.fields["aliases"]) == (["v1"], {"champion": "v1"})
     place.wait_until_idle()
-    assert place.facts("status", code=1)["mirror"]["behind"] == 0
+    status = json.loads(place.regimed("status", "--json").stdout)
+    assert (status["mirror"]["behind"], status["mirror"]["error"]) == (0, None)
     assert place.stop() == 0
     assert [run["name"] for run in read(store)["runs"]] == ["v1"]
