@@ -33,9 +33,9 @@ EXAMINE_TIME_LIMIT_S: Final = 600.0
 SEAL_SHOWN: Final = 16
 NOT_BY_ONNX: Final = (
     "{name} cannot be an ONNX file: skl2onnx has no operator for the Nystroem kernel of svm, converts the"
-    " forests to others where a feature is not known, and has nothing for the volatility forecasts, the barrier that"
-    " models start from and the pool by regime; use --format mlflow, or convert a booster of --format dir"
-    " by yourself, as docs/exchange.md shows"
+    " forests to others where a feature is not known, and has nothing for the volatility forecasts, the"
+    " barrier that models start from and the pool by regime; use --format mlflow, or convert a booster of"
+    " --format dir by yourself, as docs/exchange.md shows"
 )
 
 
