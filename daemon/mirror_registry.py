@@ -111,16 +111,23 @@ def note_mirrored(message: MirrorDue, end: ChildEnd, tools: Tools) -> Outcome:
 
 def _failed(state: MirrorState, message: MirrorDue, tools: Tools) -> Outcome:
     settings = tools.settings.mirror
-    if state.attempts < settings.attempts_max:
-        fields = {
+    if state.attempts >= settings.attempts_max:
+        return _given_up(state, message)
+    event = Event(
+        name="mirror.failed",
+        fields={
             "uri": state.uri,
             "attempt": state.attempts,
             "error": state.error,
             "retry_at": _retry_at(state, settings).isoformat(),
-        }
-        event = Event(name="mirror.failed", fields=fields)
-        return Outcome(records=(MirrorTried(state=state),), events=(event,))
-    fields = {"uri": state.uri, "versions": list(message.versions), "error": state.error}
-    passed = state.passed_over(message.through)
-    event = Event(name="mirror.given_up", fields=fields)
-    return Outcome(records=(MirrorTried(state=passed),), events=(event,))
+        },
+    )
+    return Outcome(records=(MirrorTried(state=state),), events=(event,))
+
+
+def _given_up(state: MirrorState, message: MirrorDue) -> Outcome:
+    event = Event(
+        name="mirror.given_up",
+        fields={"uri": state.uri, "versions": list(message.versions), "error": state.error},
+    )
+    return Outcome(records=(MirrorTried(state=state.passed_over(message.through)),), events=(event,))
