@@ -1,8 +1,8 @@
 """Loads an exported MLflow model with MLflow itself and predicts its golden rows.
 
 ``pip install 'regimed[mlflow]'``, then ``python benchmarks/mlflow_model.py FOLDER``, where FOLDER is what
-``regimed models export VERSION --format mlflow --to FOLDER`` wrote. Not among the tests, as MLflow is not
-among what they install; they call the loader that MLflow calls.
+``regimed models export VERSION --format mlflow --to FOLDER`` wrote. Not among the tests, which call the
+loader that MLflow calls.
 """
 
 from __future__ import annotations

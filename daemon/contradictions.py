@@ -6,6 +6,7 @@ import json
 from datetime import date, time
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.markets import clashes
@@ -40,6 +41,11 @@ def contradictions_of(settings: Settings) -> list[str]:
         )
     if len(set(settings.training.models)) < len(settings.training.models):
         faults.append(f"training.models = {json.dumps(settings.training.models)}: name each model once")
+    if urlsplit(settings.mirror.mlflow_uri).password:
+        faults.append(
+            "mirror.mlflow_uri: holds a password, which would be shown; set MLFLOW_TRACKING_USERNAME and"
+            " MLFLOW_TRACKING_PASSWORD for the daemon instead"
+        )
     if settings.training.backend == "dask" and not settings.training.address:
         faults.append('training.address = "": name the scheduler, such as "tcp://10.0.0.1:8786"')
     if not settings.training.models:

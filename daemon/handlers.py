@@ -28,6 +28,7 @@ from daemon.messages import (
     LookDue,
     LookJudged,
     Message,
+    MirrorDue,
     PartsUnlisted,
     PredictionDue,
     RemovalDue,
@@ -35,6 +36,7 @@ from daemon.messages import (
     ScoringDue,
     TrainingDue,
 )
+from daemon.mirror_registry import mirror, note_mirrored
 from daemon.poll_feeds import poll_feed, take_feed_news
 from daemon.relabel import relabel
 from daemon.retrain import abandon_run, act_on_verdict, close_run, judge, note_verdict, open_run, train
@@ -65,6 +67,7 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     ArchiveDue: build_archive,
     EventDropDue: drop_event,
     FeedPollDue: poll_feed,
+    MirrorDue: mirror,
     RetrainDue: open_run,
     TrainingDue: train,
     CandidateRegistered: judge,
@@ -79,6 +82,7 @@ COMPLETIONS: Final[dict[type[Message], Completion]] = {
     LookJudged: act_on_proof,
     ArchiveDue: store_archive,
     FeedPollDue: take_feed_news,
+    MirrorDue: note_mirrored,
     TrainingDue: close_run,
     CandidateRegistered: note_verdict,
 }

@@ -22,6 +22,7 @@ from daemon.errors import DiskFullError
 from daemon.handlers import ABANDONMENTS, COMPLETIONS, HANDLERS
 from daemon.keep_archive import PROGRESS
 from daemon.messages import ArchiveDue, FileArrived, Lane, Message, TrainingDue
+from daemon.mirror_registry import mirror_due
 from daemon.periods import due_messages
 from daemon.records import ChildJob, Event, Outcome
 from daemon.slots import next_slot
@@ -213,6 +214,7 @@ class Loop:
             due = (
                 *due_messages(self._tools.settings, installed_at=self._installed_at, now=now),
                 *removal_due(self._tools),
+                *mirror_due(self._tools),
             )
             if due:
                 self._journal.append(due, now=now)
@@ -225,6 +227,7 @@ class Loop:
             markets=list(settings.markets),
             feeds=[name for name, feed in settings.feeds.items() if feed.enabled],
             next_run=None if upcoming is None else upcoming.astimezone(UTC).isoformat(),
+            mirror=settings.mirror.mlflow_uri or None,
             claims={
                 name: (market.index, market.fear, list(market.symbols))
                 for name, market in settings.markets.items()

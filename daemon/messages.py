@@ -24,6 +24,7 @@ class Lane(StrEnum):
     FEED = "feed"
     COMPACT = "compact"
     ARCHIVE = "archive"
+    MIRROR = "mirror"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,18 @@ class FeedPollDue(Message):
     slot: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorDue(Message):
+    """What happened to ``versions`` up to the registry's event ``through`` is to be sent to a mirror."""
+
+    key_template: ClassVar[str] = "mirror:{uri}:{through}:{attempt}"
+    lane: ClassVar[Lane] = Lane.MIRROR
+    uri: str
+    through: int
+    attempt: int
+    versions: tuple[str, ...]
+
+
 KINDS: Final[dict[str, type[Message]]] = {
     "file_arrived": FileArrived,
     "bars_arrived": BarsArrived,
@@ -239,6 +252,7 @@ KINDS: Final[dict[str, type[Message]]] = {
     "candidate_registered": CandidateRegistered,
     "candidate_judged": CandidateJudged,
     "feed_poll_due": FeedPollDue,
+    "mirror_due": MirrorDue,
 }
 _NAMES: Final = {kind: name for name, kind in KINDS.items()}
 

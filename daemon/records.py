@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daemon.messages import Message
+    from daemon.mirror_state import MirrorState
     from daemon.stored_label import LabelRevision, StoredFinal, StoredLabel
 
 
@@ -285,6 +286,13 @@ class FeedPolled:
     is_stale: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorTried:
+    """The registry was sent to its mirror, or could not be: how far the mirror is now."""
+
+    state: MirrorState
+
+
 Record = (
     FileTaken
     | FileQuarantined
@@ -299,6 +307,7 @@ Record = (
     | TrialCounted
     | TrialLooked
     | FeedPolled
+    | MirrorTried
     | EventsCaptured
     | EventDropped
     | ArchiveChecked

@@ -296,6 +296,27 @@ class FeedSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSettings:
+    """A mirror of the registry on an MLflow server; nothing waits for it (docs/exchange.md)."""
+
+    mlflow_uri: str = setting(
+        "", 'where to send versions and aliases, such as "http://127.0.0.1:5000"; empty: nowhere'
+    )
+    model: str = setting("regimed", "name of the registered model and of the experiment there")
+    timeout_s: float = setting(10.0, "time limit of one request, in seconds", low=0.1, high=600)
+    time_limit_s: float = setting(300.0, "time limit of the child that sends, in seconds", low=1)
+    memory_limit_mib: int = setting(2048, "its memory limit, in MiB", low=512)
+    batch_max: int = setting(50, "events of the registry that one child deals with", low=1, high=10_000)
+    attempts_max: int = setting(
+        12, "attempts before the mirror goes on without what cannot be sent", low=1, high=1000
+    )
+    retry_wait_s: float = setting(
+        60.0, "wait before the second attempt, in seconds; doubles each time", low=0, high=86_400
+    )
+    retry_wait_max_s: float = setting(3600.0, "and is never longer than this", low=0, high=86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """Logs."""
 
@@ -329,6 +350,7 @@ class Settings:
             "yahoo_chart": FeedSettings(symbols=("^GSPC",)),
         }
     )
+    mirror: MirrorSettings = field(default_factory=MirrorSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 

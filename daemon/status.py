@@ -17,7 +17,8 @@ from daemon.adapters.lock import Holder, holder_of
 from daemon.adapters.quarantine import Quarantine
 from daemon.layout import IGNORED_SUFFIXES
 from daemon.markets import StatedClaims, by_market
-from registry.glance import glance
+from daemon.mirror_state import MIRROR, MirrorState
+from registry.glance import events_after, glance
 from registry.readonly import open_read_only
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Status(NamedTuple):
     next_run: str | None
     drift: tuple[Mapping[str, object], ...]
     feeds: Mapping[str, Mapping[str, object]]
+    mirror: Mapping[str, object] | None
     events: tuple[Mapping[str, object], ...]
 
     def to_json(self) -> str:
@@ -143,6 +145,7 @@ def _blank(layout: Layout, health: Health, reasons: tuple[Reason, ...], now: dat
         next_run=None,
         drift=(),
         feeds={},
+        mirror=None,
         events=(),
     )
 
@@ -150,7 +153,8 @@ def _blank(layout: Layout, health: Health, reasons: tuple[Reason, ...], now: dat
 def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime) -> Status:
     in_force = InForce.of_json(ledger.fact(IN_FORCE))
     refused = Quarantine(layout.quarantine).entries()
-    reasons = _reasons(ledger, refused, in_force.feeds)
+    mirror = _mirror(layout, ledger, in_force.mirror)
+    reasons = (*_reasons(ledger, refused, in_force.feeds), *_why_mirror_lags(mirror))
     health = Health.DEGRADED if reasons else Health.HEALTHY
     if holder is None:
         reasons = (_why_not_running(layout, ledger), *reasons)
@@ -177,6 +181,7 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         next_run=in_force.next_run,
         drift=ledger.readings(),
         feeds=_feeds(in_force.feeds, ledger),
+        mirror=mirror,
         events=_events(ledger, "", NOTABLE_EVENTS),
     )
 
@@ -382,6 +387,34 @@ def _feeds(names: list[str], ledger: Ledger) -> dict[str, dict[str, object]]:
             "error": state.error if state else None,
         }
     return found
+
+
+def _mirror(layout: Layout, ledger: Ledger, uri: str | None) -> dict[str, Any] | None:
+    """Give how far the mirror of the registry is behind, in events; ``None`` if it is off."""
+    if uri is None:
+        return None
+    state = MirrorState.of_json(ledger.fact(MIRROR), uri)
+    return {
+        "uri": uri,
+        "behind": events_after(layout.registry / "registry.db", state.through),
+        "failing_since": state.failing_since,
+        "error": state.error,
+        "given_up": state.given_up,
+    }
+
+
+def _why_mirror_lags(mirror: Mapping[str, Any] | None) -> tuple[Reason, ...]:
+    if mirror is None:
+        return ()
+    if mirror["given_up"]:
+        problem = (
+            f"mirror {mirror['uri']}: lacks what could not be sent in {mirror['given_up']} rounds of attempts"
+        )
+        return (Reason(problem=problem, since=mirror["failing_since"], do="regimed models mirror"),)
+    if mirror["error"]:
+        problem = f"mirror {mirror['uri']} is {mirror['behind']} events behind: {mirror['error']}"
+        return (Reason(problem=problem, since=mirror["failing_since"], do="regimed events --name mirror."),)
+    return ()
 
 
 def _events(ledger: Ledger, name: str, limit: int) -> tuple[dict[str, object], ...]:

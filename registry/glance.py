@@ -72,6 +72,22 @@ def glance(database: Path) -> Glance:
         )
 
 
+def events_after(database: Path, sequence: int) -> int:
+    """Count what happened to versions and aliases after an event; nothing happened in no registry."""
+    if not database.exists():
+        return 0
+    with closing(open_read_only(database)) as connection:
+        try:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM events WHERE sequence > ?"
+                " AND kind NOT IN ('deleted', 'frozen', 'unfrozen')",
+                (sequence,),
+            ).fetchone()
+        except sqlite3.OperationalError:
+            return 0  # created a moment ago, still without tables
+        return int(count)
+
+
 def _frozen(connection: sqlite3.Connection) -> Frozen | None:
     """Read what ``registry.freezing.frozen_by`` derives from the events."""
     row = connection.execute(

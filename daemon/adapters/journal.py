@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from daemon.adapters.ledger import Ledger, StoredEvent
-from daemon.adapters.record_writers import canonical_json, write_record
+from daemon.adapters.record_writers import canonical_json, write_fact, write_record
 from daemon.adapters.schema import migrate
 from daemon.disk import disk_full_is_told
 from daemon.errors import DiskFullError
@@ -133,12 +133,7 @@ class Journal:
     def set_fact(self, name: str, value: str) -> None:
         """Remember a single named value, such as when the daemon was first started."""
         with self._transaction():
-            self._set_fact(name, value)
-
-    def _set_fact(self, name: str, value: str) -> None:
-        self._connection.execute(
-            "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
-        )
+            write_fact(self._connection, name, value)
 
     def close(self) -> None:
         """Store what is still to be noted, and close the connection."""
@@ -181,7 +176,7 @@ class Journal:
 
     def _store_logged_through(self) -> None:
         if self._logged_through:
-            self._set_fact(LOGGED_THROUGH, str(self._logged_through))
+            write_fact(self._connection, LOGGED_THROUGH, str(self._logged_through))
             self._logged_through = 0
 
     @contextmanager

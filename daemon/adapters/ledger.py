@@ -119,7 +119,7 @@ IN_FORCE: Final = "in_force"
 
 
 class InForce(NamedTuple):
-    """The markets and enabled feeds of the daemon, and when it will retrain next (ISO UTC).
+    """The markets, enabled feeds and mirror of the daemon, and when it will retrain next (ISO UTC).
 
     ``claims`` says for each market its index, its fear index, and what names its symbols;
     ``None`` if an earlier regimed wrote the fact.
@@ -129,6 +129,7 @@ class InForce(NamedTuple):
     feeds: list[str]
     next_run: str | None
     claims: dict[str, tuple[str, str, list[str]]] | None = None
+    mirror: str | None = None
 
     def to_json(self) -> str:
         """Give the fact as it is stored."""

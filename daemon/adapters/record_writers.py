@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daemon.adapters.archive_writers import write_archive_record
 from daemon.adapters.trial_writers import write_trial_record
+from daemon.mirror_state import MIRROR
 from daemon.records import (
     ArchiveChecked,
     BarsCompacted,
@@ -19,6 +20,7 @@ from daemon.records import (
     FileQuarantined,
     FileTaken,
     LabelsStored,
+    MirrorTried,
     PartStored,
     Record,
     RetiredUnlisted,
@@ -63,6 +65,15 @@ def write_record(connection: sqlite3.Connection, record: Record, at: str) -> Non
             write_trial_record(connection, record, at)
         case FeedPolled():
             _store_feed_polled(connection, record, at)
+        case MirrorTried():
+            write_fact(connection, MIRROR, record.state.to_json())
+
+
+def write_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Remember a single named value inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+    )
 
 
 def canonical_json(value: object) -> str:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.adapters.child import SubprocessChildren
 from daemon.adapters.clock import SystemClock
-from daemon.commands.card import page_of, told_from, told_of
 from daemon.commands.context import print_json, reading_registry, require_journal, settings_of
-from daemon.commands.page import markdown_of
 from daemon.commands.times import now
 from daemon.commands.writing import writing
 from daemon.configuration import values_of
 from daemon.errors import ChildFailedError, UsageError
 from daemon.files import write_folder_durably
 from daemon.layout import layout_of
+from daemon.model_card import page_of, told_from, told_of
+from daemon.page import markdown_of
 from daemon.records import ChildJob, Event
 from registry.bundle import Bundle, Origin, files_of, read_bundle, seal_of
 from registry.errors import ArtifactCorruptError, ArtifactRefusedError, RegistryError
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 EXAMINE_TIME_LIMIT_S: Final = 600.0
 SEAL_SHOWN: Final = 16
 NOT_BY_ONNX: Final = (
-    "{name} cannot be an ONNX file: its volatility forecasts, the barrier that its models start from and the"
-    " pool by regime are not among ONNX's operators, and a member alone is not what was judged; use --format"
-    " mlflow, or convert a booster of --format dir by yourself"
+    "{name} cannot be an ONNX file: skl2onnx has no operator for the Nystroem kernel of svm, converts the"
+    " forests to others where a feature is not known, and has nothing for the volatility forecasts, the"
+    " barrier that models start from and the pool by regime; use --format mlflow, or convert a booster of"
+    " --format dir by yourself, as docs/exchange.md shows"
 )
 
 

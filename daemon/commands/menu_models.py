@@ -134,6 +134,16 @@ MODELS: Final = (
         facts=True,
     ),
     Command(
+        words=("models", "mirror"),
+        text="send to MLflow what it lacks of the registry: versions, their scores and cards, aliases",
+        target="daemon.commands.mirror:mirror",
+        arguments=(
+            arg("--to", metavar="URI", help="where to; default: mirror.mlflow_uri of the configuration"),
+            DRY_RUN,
+        ),
+        facts=True,
+    ),
+    Command(
         words=("models", "import"),
         text="examine an exported folder, and register it as a new version without a role",
         target="daemon.commands.exchange:import_version",

@@ -73,6 +73,7 @@ def lines_of(found: Status) -> Iterator[str]:
     for name, feed in found.feeds.items():
         how = feed["error"] or ("stale" if feed["is_stale"] else "well")
         yield from _facts(f"feed {name}", [f"through {feed['last_day'] or '-'}, {how}"])
+    yield from _facts("mirror", _mirror(found.mirror))
     for i, event in enumerate(found.events):
         yield f"  {'events' if i == 0 else '':<12}{local_time(str(event['at']))}  {event['name']}"
 
@@ -156,6 +157,13 @@ def _frozen(facts: Any, at: datetime) -> list[str]:
         f"nothing is promoted automatically since {age(facts['since'], at)}: {why}",
         "try: regimed models unfreeze --reason TEXT",
     ]
+
+
+def _mirror(facts: Any) -> list[str]:
+    if facts is None:
+        return []
+    how = facts["error"] or ("up to date" if not facts["behind"] else "well")
+    return [f"{facts['uri']}, {facts['behind']} events behind, {how}"]
 
 
 def _percent(value: float | None) -> str:

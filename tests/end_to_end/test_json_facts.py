@@ -55,7 +55,7 @@ FACTS: dict[str, tuple[list[str], int]] = {
 }
 CHANGING = {
     "train", "archive-build", "archive-drop", "models-promote", "models-rollback", "bars-export",
-    "models-export", "models-import",
+    "models-export", "models-import", "models-mirror",
     "models-freeze",
     "models-unfreeze",
 }  # fmt: skip

@@ -23,6 +23,7 @@ from daemon.messages import (
     LookDue,
     LookJudged,
     Message,
+    MirrorDue,
     PartsUnlisted,
     PredictionDue,
     RemovalDue,
@@ -85,6 +86,11 @@ EXAMPLES: dict[str, tuple[Message, str, Lane]] = {
         Lane.LOOP,
     ),
     "feed_poll_due": (FeedPollDue(feed="cboe_vix", slot="noon"), "poll:cboe_vix:noon", Lane.FEED),
+    "mirror_due": (
+        MirrorDue(uri="http://host", through=7, attempt=2, versions=("v3",)),
+        "mirror:http://host:7:2",
+        Lane.MIRROR,
+    ),
 }
 
 

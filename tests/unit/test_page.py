@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from daemon.commands.page import Code, Page, Points, Section, Table, html_of, markdown_of
+from daemon.page import Code, Page, Points, Section, Table, html_of, markdown_of
 
 EVIL = "<script>alert(1)</script>&|`*[x](y)"
 PAGE = Page(

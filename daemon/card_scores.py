@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.commands.page import Points, Section, Table
+from daemon.page import Points, Section, Table
 from regime.ablation import INGREDIENTS, Ablation
 from regime.scorecard import REGIME_PRIOR, VOLATILITY_BARRIER
 from regime.types import REGIMES
