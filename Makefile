@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# A process a core; tests that share a directory stay in one of them.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 
 .PHONY: setup demo test soak check format lint types contracts fast bench docs lock clean
@@ -19,10 +21,10 @@ demo: setup
 	$(BIN)/regimed demo
 
 test: check
-	$(BIN)/python -m pytest -m 'slow and not long'
+	$(PYTEST) -m 'slow and not long'
 
 soak: setup
-	$(BIN)/python -m pytest -m long
+	$(PYTEST) -m long
 
 check: lint types contracts fast
 
@@ -41,7 +43,7 @@ contracts: setup
 	$(BIN)/lint-imports
 
 fast: setup
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 bench: setup
 	$(BIN)/python benchmarks/runtime.py

@@ -195,6 +195,18 @@ class Installation:
         self.wait_until(self.is_idle, "the daemon to be idle")
 
 
+SHARED: Final = frozenset({"archived", "eve", "lived", "trained"})
+"""Fixtures that take long to make and are only read."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests that share a directory to one process, so that it is made once."""
+    for item in items:
+        shared = SHARED & set(getattr(item, "fixturenames", ()))
+        if shared:
+            item.add_marker(pytest.mark.xdist_group("+".join(sorted(shared))))
+
+
 @pytest.fixture(scope="session")
 def regimed() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command line; see ``run_regimed``."""
