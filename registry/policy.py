@@ -19,6 +19,10 @@ DAYS_PER_BLOCK_MIN: Final = 5
 """A block holds a trading week or more; shorter blocks are not nearly independent."""
 
 
+BLOCKS_FULL: Final = 14
+"""More blocks are not made by themselves: up to so many the t test holds two-sided levels up to .10."""
+
+
 class GateError(RegistryError):
     """Base of every error that the gate and its inputs raise."""
 
@@ -80,8 +84,10 @@ class Policy:
         Level of the lower bounds in the other regimes. Five regimes must all be shown to be no worse, so
         that at one level for all a specialist that is equal in four of them is mostly stopped by chance
         (``docs/decisions/017-levels-of-the-gate.md``).
-    blocks
-        Blocks of consecutive days of the t test (Ibragimov & Mueller 2010); eight by default.
+    blocks, block_days
+        Blocks of consecutive days of the t test (Ibragimov & Mueller 2010): eight by default, and more, up to
+        `BLOCKS_FULL`, where a regime has so many days that each of them still holds ``block_days``
+        (``docs/decisions/020-more-blocks-where-there-are-more-days.md``).
     days_min, rows_min, episodes_min
         Evidence a regime needs before it is tested at all.
     episode_gap_days
@@ -121,6 +127,7 @@ class Policy:
     alpha: float
     alpha_other: float
     blocks: int
+    block_days: int
     days_min: int
     rows_min: int
     episodes_min: int
@@ -165,6 +172,14 @@ class Policy:
             case Metric.ACCURACY:
                 return self.accuracy_margin.of(regime)
 
+    def blocks_of(self, days: int) -> int:
+        """Give the number of blocks into which the days of a regime are cut.
+
+        >>> [DEFAULT.blocks_of(days) for days in (60, 200, 1_000)]
+        [8, 10, 14]
+        """
+        return max(self.blocks, min(days // self.block_days, BLOCKS_FULL))
+
     def shared_among(self, looks: int) -> Policy:
         """Give the policy for each of several looks at growing evidence, its levels divided among them.
 
@@ -194,6 +209,7 @@ class Policy:
 
 _WHOLE: Final[dict[str, tuple[int, int]]] = {
     "blocks": (2, 64),
+    "block_days": (DAYS_PER_BLOCK_MIN, 10_000),
     "days_min": (10, 10_000),
     "rows_min": (1, 1_000_000),
     "episodes_min": (1, 100),
@@ -349,6 +365,7 @@ DEFAULT: Final = Policy(
     alpha=0.10,
     alpha_other=0.20,
     blocks=8,
+    block_days=20,
     days_min=40,
     rows_min=200,
     episodes_min=2,
