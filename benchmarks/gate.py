@@ -9,8 +9,9 @@ promoted, with the Monte-Carlo standard error, beside four usual rules on the sa
   lies above zero;
 - ``threshold``: the challenger's accuracy is .65 or more; so is, in truth, the champion's.
 
-``known`` is no rule but a bound: the same gate, if it knew its standard errors (`benchmarks.gate_bounds`).
-Then follow the power of the best test there is, and what becomes of trials on fresh days
+``known`` is no rule but a bound: the same gate, if it knew its standard errors
+(`benchmarks.gate_estimators`). Then follow other tests at the gate's levels (there too), the power of the
+best test there is (`benchmarks.gate_bounds`), and what becomes of trials on fresh days
 (`benchmarks.gate_looks`).
 
 With ``--evidence FILE`` instead `benchmarks.gate_real` judges real out-of-sample predictions.
@@ -36,7 +37,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import stats
 
-from benchmarks.gate_bounds import best_power, promoted_if_known
+from benchmarks.gate_bounds import best_power
+from benchmarks.gate_estimators import ESTIMATORS, known, promotable
 from benchmarks.gate_looks import print_looks
 from benchmarks.gate_real import print_real
 from benchmarks.gate_simulation import Challengers, Condition, Scenario, simulate
@@ -46,13 +48,15 @@ from registry.gate_report import Verdict
 from registry.policy import Metric, policy_from_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from benchmarks.gate_estimators import Estimator, Tested
+
 FORMS: Final = {Metric.ACCURACY: "accuracy", Metric.LOG_LOSS: "default"}
 """The policy by which each form is judged."""
-SECTIONS: Final = ("challengers", "bounds", "looks")
+SECTIONS: Final = ("challengers", "estimators", "bounds", "looks")
 BREAKERS_PASS: Final = 0.02
 """The share of crash-breakers that may pass."""
 BATCH: Final = 50
@@ -134,17 +138,16 @@ def run(
     policy = policy_from_mapping({"base": FORMS[metric], "name": FORMS[metric]} | rules)
     verdicts: Counter[str] = Counter()
     promoted_by: Counter[str] = Counter()
-    means: list[dict[Metric, NDArray[np.float64]]] = []
+    drawn: list[Challengers] = []
     for done in range(0, challengers, BATCH):
         seen = simulate(metric, scenario, condition, min(BATCH, challengers - done), generator)
         promoted_by.update({rule: int(each.sum()) for rule, each in peer_verdicts(seen, generator).items()})
-        means.append(seen.means())
+        drawn.append(seen)
         verdicts.update(
             judge_days(CHALLENGER, CHAMPION, seen.days_of(at), policy, Ledger()).verdict.value
             for at in range(len(seen.wins))
         )
-    known = promoted_if_known({m: np.concatenate([each[m] for each in means]) for m in means[0]}, policy)
-    promoted_by["known"] = int(known.sum())
+    promoted_by["known"] = int(promotable(tested(drawn, known), policy).sum())
     peers = {rule: count / challengers for rule, count in promoted_by.items()}
     promoted = verdicts[Verdict.PROMOTE] / challengers
     return Outcome(
@@ -160,6 +163,14 @@ def run(
         verdicts={name: count / challengers for name, count in sorted(verdicts.items())},
         seconds=time.perf_counter() - start,
     )
+
+
+def tested(drawn: Sequence[Challengers], estimator: Estimator) -> dict[Metric, list[Tested | None]]:
+    """Test all challengers at once by one estimator, by metric."""
+    return {
+        metric: estimator(np.concatenate([each.gains[metric] for each in drawn]), drawn[0].places())
+        for metric in drawn[0].gains
+    }
 
 
 def standard_error(share: float, n: int) -> float:
@@ -194,6 +205,30 @@ def print_simulated(
     return [asdict(each) for each in outcomes]
 
 
+def print_estimators(
+    challengers: int, seed: int, rules: dict[str, object], conditions: Collection[str]
+) -> dict[str, dict[str, float]]:
+    """Print what share other tests would promote at the gate's levels."""
+    print(f"{'form':9} {'condition':12} {'scenario':17} " + " ".join(f"{name:>10}" for name in ESTIMATORS))
+    figures = {}
+    for form, condition, scenario in cases(conditions):
+        generator = np.random.default_rng(seed)
+        policy = policy_from_mapping({"base": FORMS[form]} | rules)
+        sizes = [min(BATCH, challengers - done) for done in range(0, challengers, BATCH)]
+        drawn = [simulate(form, scenario, condition, size, generator) for size in sizes]
+        shares = {
+            name: float(promotable(tested(drawn, estimator), policy).mean())
+            for name, estimator in ESTIMATORS.items()
+        }
+        figures[f"{form}, {condition.name}, {scenario.name}"] = shares
+        print(
+            f"{form:9} {condition.name:12} {scenario.name:17} "
+            + " ".join(f"{share:10.3f}" for share in shares.values()),
+            flush=True,
+        )
+    return figures
+
+
 def print_bounds() -> dict[str, dict[str, float]]:
     """Print the greatest power there is for "better everywhere" if crash-breakers are to be stopped."""
     figures = {}
@@ -213,6 +248,8 @@ def print_sections(options: argparse.Namespace) -> dict[str, object]:
     figures: dict[str, object] = {}
     if "challengers" in options.sections:
         figures["challengers"] = print_simulated(n, seed, rules, options.conditions)
+    if "estimators" in options.sections:
+        figures["estimators"] = print_estimators(n, seed, rules, options.conditions)
     if "bounds" in options.sections:
         figures["bounds"] = print_bounds()
     if "looks" in options.sections:

@@ -94,14 +94,9 @@ class Challengers:
         """Give what the gate is to see of one challenger, on its ``first`` days or on all."""
         return tuple(self._days(at, regime, first) for regime in REGIMES)
 
-    def means(self) -> dict[Metric, NDArray[np.float64]]:
-        """Give the mean gain in each regime, shape (n_challengers, 5), NaN where a regime never occurs."""
-        unseen = np.full(len(self.wins), np.nan)
-        inside = [self.regime == regime.value for regime in REGIMES]
-        return {
-            metric: np.column_stack([gain[:, each].mean(axis=1) if each.any() else unseen for each in inside])
-            for metric, gain in self.gains.items()
-        }
+    def places(self) -> list[NDArray[np.intp]]:
+        """Give the places of the days of each of the five regimes."""
+        return [np.flatnonzero(self.regime == regime.value) for regime in REGIMES]
 
     def _days(self, at: int, regime: Regime, first: int | None) -> RegimeDays:
         inside = np.flatnonzero(self.regime[:first] == regime.value)
