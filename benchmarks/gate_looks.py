@@ -91,10 +91,11 @@ def run(
     generator, looks = np.random.default_rng(seed), looks_of(kind, GateSettings())
     regime = np.full(looks[-1], WHERE.value)
     scenario = Scenario(name="", gains={WHERE: gain})
+    rules = {days: rules_at(kind, policy, looks, days) for days in looks}
     ends: Counter[tuple[str, int]] = Counter()
     for done in range(0, trials, BATCH):
         seen = simulate_days(form, regime, scenario, condition, min(BATCH, trials - done), generator)
-        ends.update(end_of(kind, policy, seen, at, looks) for at in range(len(seen.wins)))
+        ends.update(end_of(kind, rules, seen, at) for at in range(len(seen.wins)))
     moved = sum(ends[Verdict.PROMOTE.value, days] for days in looks) / trials
     return Trials(
         kind=kind.value,
@@ -109,17 +110,19 @@ def run(
     )
 
 
-def end_of(
-    kind: TrialKind, policy: Policy, seen: Challengers, at: int, looks: tuple[int, ...]
-) -> tuple[str, int]:
+def rules_at(kind: TrialKind, policy: Policy, looks: tuple[int, ...], days: int) -> Policy:
+    """Give the policy of one look at days that all lie in `WHERE`."""
+    required = required_at_look(policy, np.full(days, WHERE.value), PASSED[kind])
+    return look_policy(policy, days=days, looks=len(looks), required=required)
+
+
+def end_of(kind: TrialKind, rules: Mapping[int, Policy], seen: Challengers, at: int) -> tuple[str, int]:
     """Give how one trial ends, and after how many days."""
-    for days in looks:
-        required = required_at_look(policy, seen.regime[:days], PASSED[kind])
-        rules = look_policy(policy, days=days, looks=len(looks), required=required)
-        verdict = judge_days(TRIED, AGAINST, seen.days_of(at, days), rules, Ledger()).verdict
+    for days, policy in rules.items():
+        verdict = judge_days(TRIED, AGAINST, seen.days_of(at, days), policy, Ledger()).verdict
         if verdict is Verdict.PROMOTE or (verdict is Verdict.REJECT and kind is TrialKind.SHADOW):
             return verdict.value, days
-    return KEPT, looks[-1]
+    return KEPT, max(rules)
 
 
 def line_of(trials: Trials) -> str:
