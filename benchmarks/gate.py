@@ -9,12 +9,17 @@ promoted, with the Monte-Carlo standard error, beside four usual rules on the sa
   lies above zero;
 - ``threshold``: the challenger's accuracy is .65 or more; so is, in truth, the champion's.
 
+``known`` is no rule but a bound: the same gate, if it knew its standard errors
+(`benchmarks.gate_estimators`). Then follow other tests at the gate's levels (there too), the power of the
+best test there is (`benchmarks.gate_bounds`), and what becomes of trials on fresh days
+(`benchmarks.gate_looks`).
+
 With ``--evidence FILE`` instead `benchmarks.gate_real` judges real out-of-sample predictions.
 
 Other rules than those that ship are tried with ``--rules``, fields of `registry.policy.Policy` as JSON.
 
     python -m benchmarks.gate --json gate.json
-    python -m benchmarks.gate --rules '{"alpha_other": 0.1}'
+    python -m benchmarks.gate --sections challengers --conditions "AR .8" --rules '{"alpha_other": 0.3}'
     python -m benchmarks.gate --evidence predictions.parquet
 """
 
@@ -32,6 +37,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import stats
 
+from benchmarks.gate_bounds import best_power
+from benchmarks.gate_estimators import ESTIMATORS, known, promotable
+from benchmarks.gate_looks import print_looks
 from benchmarks.gate_real import print_real
 from benchmarks.gate_simulation import Challengers, Condition, Scenario, simulate
 from regime.types import REGIMES, Regime
@@ -40,12 +48,17 @@ from registry.gate_report import Verdict
 from registry.policy import Metric, policy_from_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from benchmarks.gate_estimators import Estimator, Tested
+
 FORMS: Final = {Metric.ACCURACY: "accuracy", Metric.LOG_LOSS: "default"}
 """The policy by which each form is judged."""
+SECTIONS: Final = ("challengers", "estimators", "bounds", "looks")
+BREAKERS_PASS: Final = 0.02
+"""The share of crash-breakers that may pass."""
 BATCH: Final = 50
 DRAWS: Final = 1_000
 LEVEL: Final = 0.05
@@ -89,10 +102,10 @@ class Outcome:
     seconds: float
 
 
-def cases() -> Iterator[tuple[Metric, Condition, Scenario]]:
-    """Give every form, condition and scenario, in the order of the table."""
+def cases(conditions: Collection[str]) -> Iterator[tuple[Metric, Condition, Scenario]]:
+    """Give every form, condition of the named and scenario, in the order of the table."""
     for form in FORMS:
-        for condition in (PLAIN, *OTHERS):
+        for condition in (each for each in (PLAIN, *OTHERS) if each.name in conditions):
             for scenario in (*FOUR, *PLAIN_ONLY) if condition is PLAIN else FOUR:
                 yield form, condition, scenario
 
@@ -125,13 +138,16 @@ def run(
     policy = policy_from_mapping({"base": FORMS[metric], "name": FORMS[metric]} | rules)
     verdicts: Counter[str] = Counter()
     promoted_by: Counter[str] = Counter()
+    drawn: list[Challengers] = []
     for done in range(0, challengers, BATCH):
         seen = simulate(metric, scenario, condition, min(BATCH, challengers - done), generator)
         promoted_by.update({rule: int(each.sum()) for rule, each in peer_verdicts(seen, generator).items()})
+        drawn.append(seen)
         verdicts.update(
             judge_days(CHALLENGER, CHAMPION, seen.days_of(at), policy, Ledger()).verdict.value
             for at in range(len(seen.wins))
         )
+    promoted_by["known"] = int(promotable(tested(drawn, known), policy).sum())
     peers = {rule: count / challengers for rule, count in promoted_by.items()}
     promoted = verdicts[Verdict.PROMOTE] / challengers
     return Outcome(
@@ -147,6 +163,14 @@ def run(
         verdicts={name: count / challengers for name, count in sorted(verdicts.items())},
         seconds=time.perf_counter() - start,
     )
+
+
+def tested(drawn: Sequence[Challengers], estimator: Estimator) -> dict[Metric, list[Tested | None]]:
+    """Test all challengers at once by one estimator, by metric."""
+    return {
+        metric: estimator(np.concatenate([each.gains[metric] for each in drawn]), drawn[0].places())
+        for metric in drawn[0].gains
+    }
 
 
 def standard_error(share: float, n: int) -> float:
@@ -165,18 +189,72 @@ def line_of(outcome: Outcome) -> str:
     )
 
 
-def print_simulated(challengers: int, seed: int, rules: dict[str, object]) -> list[dict[str, object]]:
+def print_simulated(
+    challengers: int, seed: int, rules: dict[str, object], conditions: Collection[str]
+) -> list[dict[str, object]]:
     """Print the table of all scenarios and give its figures."""
     print(
         f"{'form':9} {'condition':12} {'scenario':17} {'gate':12} {'higher':>9} {'mcnemar':>9}"
-        f" {'bootstrap':>9} {'threshold':>9}  other verdicts of the gate"
+        f" {'bootstrap':>9} {'threshold':>9} {'known':>9}  other verdicts of the gate"
     )
     outcomes = []
-    for form, condition, scenario in cases():
+    for form, condition, scenario in cases(conditions):
         outcomes.append(run(form, condition, scenario, challengers, seed, rules))
         print(line_of(outcomes[-1]), flush=True)
     print(f"{sum(each.seconds for each in outcomes):.0f} s")
     return [asdict(each) for each in outcomes]
+
+
+def print_estimators(
+    challengers: int, seed: int, rules: dict[str, object], conditions: Collection[str]
+) -> dict[str, dict[str, float]]:
+    """Print what share other tests would promote at the gate's levels."""
+    print(f"{'form':9} {'condition':12} {'scenario':17} " + " ".join(f"{name:>10}" for name in ESTIMATORS))
+    figures = {}
+    for form, condition, scenario in cases(conditions):
+        generator = np.random.default_rng(seed)
+        policy = policy_from_mapping({"base": FORMS[form]} | rules)
+        sizes = [min(BATCH, challengers - done) for done in range(0, challengers, BATCH)]
+        drawn = [simulate(form, scenario, condition, size, generator) for size in sizes]
+        shares = {
+            name: float(promotable(tested(drawn, estimator), policy).mean())
+            for name, estimator in ESTIMATORS.items()
+        }
+        figures[f"{form}, {condition.name}, {scenario.name}"] = shares
+        print(
+            f"{form:9} {condition.name:12} {scenario.name:17} "
+            + " ".join(f"{share:10.3f}" for share in shares.values()),
+            flush=True,
+        )
+    return figures
+
+
+def print_bounds() -> dict[str, dict[str, float]]:
+    """Print the greatest power there is for "better everywhere" if crash-breakers are to be stopped."""
+    figures = {}
+    better, breaker = FOUR[1], FOUR[2]
+    print(f"Greatest power for {better.name!r} of tests that {BREAKERS_PASS:.0%} of {breaker.name!r} pass")
+    for form in FORMS:
+        for condition in (PLAIN, OTHERS[0], OTHERS[-1]):
+            power = best_power(form, condition, better, breaker, passes=BREAKERS_PASS)
+            figures[f"{form}, {condition.name}"] = power
+            print(f"{form:9} {condition.name:12} {' '.join(f'{k} {v:.3f}' for k, v in power.items())}")
+    return figures
+
+
+def print_sections(options: argparse.Namespace) -> dict[str, object]:
+    """Print what was asked for of the simulations, and give the figures."""
+    n, seed, rules = options.challengers, options.seed, options.rules
+    figures: dict[str, object] = {}
+    if "challengers" in options.sections:
+        figures["challengers"] = print_simulated(n, seed, rules, options.conditions)
+    if "estimators" in options.sections:
+        figures["estimators"] = print_estimators(n, seed, rules, options.conditions)
+    if "bounds" in options.sections:
+        figures["bounds"] = print_bounds()
+    if "looks" in options.sections:
+        figures["looks"] = print_looks(FORMS, n, seed, rules)
+    return figures
 
 
 def main() -> None:
@@ -187,13 +265,16 @@ def main() -> None:
     parser.add_argument(
         "--rules", type=json.loads, default={}, help="fields of the policy to change, as JSON"
     )
+    names = [each.name for each in (PLAIN, *OTHERS)]
+    parser.add_argument("--conditions", nargs="+", choices=names, default=names, help="of the challengers")
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.evidence:
         figures: object = print_real(options.evidence, options.seed)
     else:
-        figures = print_simulated(options.challengers, options.seed, options.rules)
+        figures = print_sections(options)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 

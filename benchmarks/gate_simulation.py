@@ -90,16 +90,20 @@ class Challengers:
         """Give the number of rows of one challenger."""
         return len(self.date) * SYMBOLS
 
-    def days_of(self, at: int) -> tuple[RegimeDays, ...]:
-        """Give what the gate is to see of one challenger."""
-        return tuple(self._days(at, regime) for regime in REGIMES)
+    def days_of(self, at: int, first: int | None = None) -> tuple[RegimeDays, ...]:
+        """Give what the gate is to see of one challenger, on its ``first`` days or on all."""
+        return tuple(self._days(at, regime, first) for regime in REGIMES)
 
-    def _days(self, at: int, regime: Regime) -> RegimeDays:
-        inside = self.regime == regime.value
+    def places(self) -> list[NDArray[np.intp]]:
+        """Give the places of the days of each of the five regimes."""
+        return [np.flatnonzero(self.regime == regime.value) for regime in REGIMES]
+
+    def _days(self, at: int, regime: Regime, first: int | None) -> RegimeDays:
+        inside = np.flatnonzero(self.regime[:first] == regime.value)
         return RegimeDays(
             regime=regime,
             date=self.date[inside],
-            rows=int(inside.sum()) * SYMBOLS,
+            rows=len(inside) * SYMBOLS,
             over_champion={metric: gain[at, inside] for metric, gain in self.gains.items()},
             over_prior={},
         )
@@ -129,6 +133,18 @@ def simulate(
 ) -> Challengers:
     """Draw challengers of one scenario."""
     regime = calendar(scenario, condition.episodes)
+    return simulate_days(metric, regime, scenario, condition, challengers, generator)
+
+
+def simulate_days(
+    metric: Metric,
+    regime: NDArray[np.str_],
+    scenario: Scenario,
+    condition: Condition,
+    challengers: int,
+    generator: np.random.Generator,
+) -> Challengers:
+    """Draw challengers on days whose regimes are given."""
     means = np.select([regime == each for each in scenario.gains], list(scenario.gains.values()))
     gain = means + day_effects(condition, (challengers, len(regime)), generator)
     form = accuracy_form if metric is Metric.ACCURACY else log_loss_form
@@ -157,10 +173,13 @@ def log_loss_form(gain: NDArray[np.float64], generator: np.random.Generator) -> 
     """Draw rows, and give their daily gains and counts, each of the shape of ``gain``."""
     # Even on the scale of the gain: noise then tips as many calls to the right side as to the wrong one.
     shape = (*gain.shape, SYMBOLS)
-    champion = generator.uniform(math.log(P_LOW), math.log(P_HIGH), shape)
-    difference = gain[..., None] + ROW_NOISE * generator.standard_normal(shape)
+    champion = math.log(P_LOW) + math.log(P_HIGH / P_LOW) * generator.random(shape, dtype=np.float32)
+    difference = gain[..., None].astype(np.float32) + ROW_NOISE * generator.standard_normal(shape, np.float32)
     own_right = champion + difference > math.log(P_CALLED)
     champion_right = champion > math.log(P_CALLED)
     wins, losses = (own_right & ~champion_right).sum(axis=2), (champion_right & ~own_right).sum(axis=2)
-    gains = {Metric.LOG_LOSS: difference.mean(axis=2), Metric.ACCURACY: (wins - losses) / SYMBOLS}
+    gains = {
+        Metric.LOG_LOSS: difference.mean(axis=2, dtype=np.float64),
+        Metric.ACCURACY: (wins - losses) / SYMBOLS,
+    }
     return gains, wins, losses, own_right.sum(axis=2)

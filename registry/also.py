@@ -104,7 +104,7 @@ def _sector(
         return Finding(
             aspect=Aspect.SECTOR, of=sector, status=_asked(margin, Status.INSUFFICIENT), reason=reason
         )
-    test = block_test(daily, policy.blocks)
+    test = block_test(daily, policy.blocks_of(len(daily)))
     lcb, ucb = test.lower(policy.alpha), test.upper(policy.alpha)
     tolerated = 0.0 if margin is None else margin
     if lcb > -tolerated:

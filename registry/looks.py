@@ -28,6 +28,8 @@ BLOCKS_MIN: Final = 2
 """Fewer have no spread."""
 ONE_OF: Final = ", one of "
 """In the name of a look's policy."""
+BLOCK_DAYS: Final = 10
+"""Of a block of fresh days: blocks of five hang together, and err more often than their level says."""
 ANY_GAIN: Final = 1.0
 """What was predicted before the outcome was known cannot leak, however large the gain."""
 
@@ -36,20 +38,21 @@ def look_policy(policy: Policy, *, days: int, looks: int, required: Collection[R
     """Give the policy of one of ``looks`` looks at ``days`` fresh days.
 
     Levels are divided by the number of looks. Fresh days lie next to each other, so one episode is enough,
-    and a look shorter than the policy's blocks need has fewer of them.
+    and a regime has as many blocks as hold ten days each: the fewest days of a look make four of them.
 
     >>> from registry.policy import DEFAULT
     >>> at = look_policy(DEFAULT, days=40, looks=4, required=REGIMES[:1])
-    >>> at.alpha, at.blocks, at.days_min, at.episodes_min
-    (0.025, 8, 40, 1)
+    >>> at.alpha, at.blocks_of(40), at.blocks_of(60), at.days_min, at.episodes_min
+    (0.025, 4, 6, 40, 1)
     """
-    blocks = max(BLOCKS_MIN, min(policy.blocks, days // DAYS_PER_BLOCK_MIN))
     days_min = min(policy.days_min, max(days, BLOCKS_MIN * DAYS_PER_BLOCK_MIN))
+    blocks = max(BLOCKS_MIN, min(policy.blocks, days_min // BLOCK_DAYS))
     return replace(
         policy.shared_among(looks),
         name=f"{policy.name}{ONE_OF}{looks} looks",
         blocks=blocks,
-        days_min=max(days_min, DAYS_PER_BLOCK_MIN * blocks),
+        block_days=BLOCK_DAYS,
+        days_min=days_min,
         episodes_min=1,
         regimes_required=tuple(regime for regime in REGIMES if regime in required),
         accuracy_gain_max=ANY_GAIN,

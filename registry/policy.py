@@ -19,6 +19,10 @@ DAYS_PER_BLOCK_MIN: Final = 5
 """A block holds a trading week or more; shorter blocks are not nearly independent."""
 
 
+BLOCKS_FULL: Final = 14
+"""More blocks are not made by themselves: up to so many the t test holds two-sided levels up to .10."""
+
+
 class GateError(RegistryError):
     """Base of every error that the gate and its inputs raise."""
 
@@ -80,8 +84,10 @@ class Policy:
         Level of the lower bounds in the other regimes. Five regimes must all be shown to be no worse, so
         that at one level for all a specialist that is equal in four of them is mostly stopped by chance
         (``docs/decisions/017-levels-of-the-gate.md``).
-    blocks
-        Blocks of consecutive days of the t test (Ibragimov & Mueller 2010); eight by default.
+    blocks, block_days
+        Blocks of consecutive days of the t test (Ibragimov & Mueller 2010): eight by default, and more, up to
+        `BLOCKS_FULL`, where a regime has so many days that each of them still holds ``block_days``
+        (``docs/decisions/020-more-blocks-where-there-are-more-days.md``). None: always ``blocks``.
     days_min, rows_min, episodes_min
         Evidence a regime needs before it is tested at all.
     episode_gap_days
@@ -149,6 +155,7 @@ class Policy:
     disagreement_days: int
     refresh_days: int
     probability_min: float
+    block_days: int | None = None
     first_gain_max: float | None = None
     calibration_margin: float | None = None
     sector_margin: float | None = None
@@ -187,6 +194,16 @@ class Policy:
                 return self.log_loss_margin.of(regime)
             case Metric.ACCURACY:
                 return self.accuracy_margin.of(regime)
+
+    def blocks_of(self, days: int) -> int:
+        """Give the number of blocks into which the days of a regime are cut.
+
+        >>> [DEFAULT.blocks_of(days) for days in (60, 200, 1_000)]
+        [8, 10, 14]
+        """
+        if self.block_days is None:
+            return self.blocks
+        return max(self.blocks, min(days // self.block_days, BLOCKS_FULL))
 
     def shared_among(self, looks: int) -> Policy:
         """Give the policy for each of several looks at growing evidence, its levels divided among them.
@@ -237,12 +254,13 @@ _REAL: Final[dict[str, tuple[float, float]]] = {
     "probability_min": (1e-12, 0.01),
 }
 _OPTIONAL: Final[dict[str, tuple[float, float]]] = {
+    "block_days": (DAYS_PER_BLOCK_MIN, 10_000),
     "first_gain_max": (0.05, 1.0),
     "calibration_margin": (0.0, 1.0),
     "sector_margin": (0.0001, 1.0),
     "drift_alarms_max": (0, 100),
 }
-_WHOLE_OPTIONAL: Final = ("drift_alarms_max",)
+_WHOLE_OPTIONAL: Final = ("block_days", "drift_alarms_max")
 _BY_REGIME: Final[dict[str, tuple[float, float]]] = {
     "log_loss_margin": (0.0001, 1.0),
     "accuracy_margin": (0.0001, 1.0),
@@ -355,6 +373,7 @@ DEFAULT: Final = Policy(
     alpha=0.10,
     alpha_other=0.20,
     blocks=8,
+    block_days=20,
     days_min=40,
     rows_min=200,
     episodes_min=2,
@@ -396,5 +415,5 @@ ACCURACY: Final = replace(DEFAULT, name="accuracy", metric=Metric.ACCURACY, safe
 
 PRESETS: Final = {policy.name: policy for policy in (DEFAULT, STRICT, ACCURACY)}
 
-FORMER: Final = tuple(replace(policy, first_gain_max=None) for policy in PRESETS.values())
-"""Those that shipped before a first champion could be too good, for reports that kept a hash alone."""
+FORMER: Final = tuple(replace(policy, block_days=None, first_gain_max=None) for policy in PRESETS.values())
+"""Those that shipped before blocks grew with days, for reports that kept a hash alone."""

@@ -207,7 +207,7 @@ def _numbers(comparison: Comparison | None) -> tuple[float, float, float] | tupl
 
 
 def _compare(metric: Metric, regime: Regime, daily: NDArray[np.float64], policy: Policy) -> Comparison:
-    test = block_test(daily, policy.blocks)
+    test = block_test(daily, policy.blocks_of(len(daily)))
     # Harm needs the same proof everywhere; what differs is how surely a regime must be free of it.
     lcb, ucb = test.lower(policy.level(regime)), test.upper(policy.alpha)
     margin = policy.margin(metric, regime)

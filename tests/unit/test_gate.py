@@ -21,8 +21,9 @@ from registry.gate import (
     judge,
     judge_days,
 )
-from registry.policy import ACCURACY, DEFAULT, STRICT, GateError, Policy
+from registry.policy import ACCURACY, DEFAULT, STRICT, GateError, Metric, Policy
 from registry.safety import regime_days
+from registry.statistics import block_test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,6 +214,14 @@ def test_a_regime_that_need_not_pass_is_bounded_from_below_at_its_own_level() ->
     assert (normal.mean - normal.lcb) / (normal.ucb - normal.mean) == pytest.approx(
         t_fifth / t_tenth, abs=1e-6
     )
+
+
+def test_a_regime_of_many_days_is_cut_into_more_blocks() -> None:
+    days = regime_days(evidence(NOWHERE, days=130, day_noise=0.02), DEFAULT)
+    crash = judge_days(NEW, OLD, days, DEFAULT, Ledger()).of(Regime.CRASH)
+    daily = days[REGIMES.index(Regime.CRASH)].over_champion[Metric.LOG_LOSS]
+    assert (len(daily), crash.lcb) == (260, block_test(daily, 13).lower(DEFAULT.alpha))
+    assert crash.ucb == block_test(daily, 13).upper(DEFAULT.alpha)
 
 
 def test_the_gains_of_the_days_are_judged_as_the_rows_they_are_the_means_of() -> None:

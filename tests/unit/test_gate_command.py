@@ -305,7 +305,7 @@ def test_explain_prints_the_policy_of_ones_own_that_a_version_was_judged_by(
 def test_of_an_old_report_explain_knows_the_policies_that_shipped_then(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    layout = stored(tmp_path, old(report_of(file, replace(DEFAULT, first_gain_max=None))))
+    layout = stored(tmp_path, old(report_of(file, replace(DEFAULT, block_days=None, first_gain_max=None))))
     assert explain(asked(layout, json=True)) == 0
     facts = json.loads(capsys.readouterr().out)
     validate("gate-explain", facts)

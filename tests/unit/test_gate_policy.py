@@ -61,6 +61,7 @@ def test_the_hash_changes_with_every_single_number() -> None:
         {"alpha": 0.11},
         {"alpha_other": 0.11},
         {"blocks": 7},
+        {"block_days": 21},
         {"days_min": 41},
         {"rows_min": 201},
         {"episodes_min": 3},
@@ -81,11 +82,11 @@ def test_the_hash_changes_with_every_single_number() -> None:
         {"sector_margin": 0.02},
         {"drift_alarms_max": 0},
     ]
-    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 25
+    assert len({policy_from_mapping(change).hash for change in changes} | {DEFAULT.hash}) == 26
 
 
 def test_a_question_that_a_policy_does_not_ask_leaves_its_hash_as_it_was() -> None:
-    before = replace(DEFAULT, first_gain_max=None)
+    before = replace(DEFAULT, block_days=None, first_gain_max=None)
     assert before.hash == "cd66f9d44bcd6a8be0b9377e5a0299105b9b0a7452b629d8d24e13b12e9b662f"
     assert FORMER[0] == before
 
@@ -154,6 +155,18 @@ def test_a_fault_names_the_key_the_value_and_what_is_allowed() -> None:
 def test_a_block_holds_a_week_or_more() -> None:
     assert faults_of({"days_min": 39}) == ("days_min = 39: 8 blocks need 40 days or more",)
     assert policy_from_mapping({"days_min": 20, "blocks": 4}).blocks == 4
+
+
+def test_there_are_more_blocks_only_where_each_still_holds_twenty_days() -> None:
+    days = range(DEFAULT.days_min, 2_000)
+    blocks = [DEFAULT.blocks_of(each) for each in days]
+    assert (blocks[0], blocks[-1]) == (8, 14)
+    assert blocks == sorted(blocks)
+    assert all(n == DEFAULT.blocks or each >= 20 * n for n, each in zip(blocks, days, strict=True))
+
+
+def test_a_policy_that_asks_for_more_blocks_gets_them() -> None:
+    assert replace(DEFAULT, blocks=20, days_min=100).blocks_of(100) == 20
 
 
 def test_a_policy_cannot_be_made_with_a_wrong_number() -> None:

@@ -18,11 +18,11 @@ def test_a_look_spends_its_share_of_every_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "blocks", "days_min"), [(10, 2, 10), (20, 4, 20), (40, 8, 40), (120, 8, 40)]
+    ("days", "blocks", "days_min"), [(10, 2, 10), (20, 2, 20), (40, 4, 40), (60, 6, 40), (120, 12, 40)]
 )
-def test_a_short_look_has_fewer_blocks(days: int, blocks: int, days_min: int) -> None:
+def test_a_block_of_fresh_days_holds_ten_of_them(days: int, blocks: int, days_min: int) -> None:
     policy = look_policy(DEFAULT, days=days, looks=1, required=(Regime.NORMAL,))
-    assert (policy.blocks, policy.days_min) == (blocks, days_min)
+    assert (policy.blocks_of(days), policy.days_min) == (blocks, days_min)
 
 
 def test_quiet_days_do_not_prove_what_a_crash_has_to() -> None:
