@@ -141,7 +141,7 @@ def test_a_promotion_waits_for_drift_to_calm_where_the_policy_asks() -> None:
 def test_a_first_champion_has_no_monitors_and_is_asked_for_sectors_all_the_same() -> None:
     assert first_report_on(evidence(), ASKS_DRIFT).verdict is Verdict.BOOTSTRAP
     assert first_report_on(evidence(), ASKS_SECTORS).verdict is Verdict.BOOTSTRAP
-    assert first_report_on(evidence(energy=-0.05, health=0.1), ASKS_SECTORS).verdict is Verdict.REJECT
+    assert first_report_on(evidence(energy=-0.05, health=0.09), ASKS_SECTORS).verdict is Verdict.REJECT
     unnamed = first_report_on(replace(evidence(), sector=None), ASKS_SECTORS)
     assert unnamed.verdict is Verdict.HOLD_INSUFFICIENT
 
