@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# A process a core; tests that share a directory stay in one of them.
+# A process a core; the tests of a file, and those that share a directory, stay in one of them.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 

@@ -195,16 +195,15 @@ class Installation:
         self.wait_until(self.is_idle, "the daemon to be idle")
 
 
-SHARED: Final = frozenset({"archived", "eve", "lived", "trained"})
+SHARED: Final = frozenset({"archived", "eve", "trained"})
 """Fixtures that take long to make and are only read."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests that share a directory to one process, so that it is made once."""
+    """Leave the tests of a file, and those that share a directory, to one process, which makes it once."""
     for item in items:
         shared = SHARED & set(getattr(item, "fixturenames", ()))
-        if shared:
-            item.add_marker(pytest.mark.xdist_group("+".join(sorted(shared))))
+        item.add_marker(pytest.mark.xdist_group("+".join(sorted(shared)) or str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -111,14 +111,6 @@ def compare_swaps(
     assert differences(expected, found) == [], f"killed at {moments} of {took} s"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_trial_that_is_decided_with_deaths_ends_like_one_without(
-    eve: Installation, installation_at: Make, snapshot: Snapshot, tmp_path: Path
-) -> None:
-    compare_swaps(eve, installation_at, snapshot, tmp_path, kills=3)
-
-
 @pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(3600)

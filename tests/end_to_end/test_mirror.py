@@ -91,6 +91,7 @@ def test_a_registry_is_mirrored_once_however_often_it_is_sent(trained_copy: Inst
     assert (again["tags"]["regimed.role"], other["tags"]["regimed.role"]) == ("previous", "champion")
 
 
+@pytest.mark.long
 def test_a_server_that_is_down_holds_up_nothing_and_is_caught_up_with_later(
     trained_copy: Installation, market: SimulatedMarket, store: str
 ) -> None:
