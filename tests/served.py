@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -56,10 +56,11 @@ def register_served(
     *,
     feature_hash: str = HASH,
     others: Mapping[str, bytes] | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> str:
     """Register a version that can serve, and give its name; another seed is other models.
 
-    ``others`` are artifacts beside those that serving needs.
+    ``others`` are artifacts beside those that serving needs, ``made`` is what else the manifest says.
     """
     X = rows_of(200, seed)
     y = np.digitize(X[:, 0], [-0.7, 0.7]).astype(np.int64)
@@ -86,7 +87,7 @@ def register_served(
         name: Member(status=MemberStatus.FITTED, format=artifact.format, sha256=artifact.sha256)
         for name, artifact in stored.items()
     }
-    manifest = replace(_manifest(run, members), feature_hash=feature_hash)
+    manifest = replace(_manifest(run, members), feature_hash=feature_hash, **(made or {}))
     return registry.register(manifest, artifacts, {}, key=f"train:{run}", at=NOON).name
 
 

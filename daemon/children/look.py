@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from daemon.adapters.ledger import Ledger
 from daemon.children.data import first_market, settings_of
 from daemon.children.fresh import first_days, fresh_evidence, fresh_rows, target_of
-from daemon.children.judge import drift_alarms, invariants_of, store, with_sectors
+from daemon.children.judge import store
+from daemon.children.sides import drift_alarms, invariants_of, with_sectors
 from daemon.children.speech import main_of
 from daemon.children.stored import evidence_of_bytes
 from daemon.gate_rules import policy_of, sectors_of

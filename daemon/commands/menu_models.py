@@ -51,6 +51,22 @@ MODELS: Final = (
         facts=True,
     ),
     Command(
+        words=("models", "compare"),
+        text="two versions side by side: what differs, who was better by regime, what the gate would say",
+        target="daemon.commands.model_compare:compare",
+        arguments=(
+            arg("version", metavar="A", help="such as v2; the gate's candidate"),
+            arg("other", metavar="B", help="such as v1; its champion"),
+            arg(
+                "--policy",
+                metavar="NAME|FILE",
+                help="default, strict, accuracy or a TOML file; default: gate.policy",
+            ),
+            PLOT_GATE,
+        ),
+        facts=True,
+    ),
+    Command(
         words=("models", "live"),
         text="what came of a version's daily predictions, made before the outcome was known",
         target="daemon.commands.live:live",

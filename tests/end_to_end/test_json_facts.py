@@ -42,6 +42,7 @@ FACTS: dict[str, tuple[list[str], int]] = {
     "runs-show": (["runs", "show", "last"], 0),
     "models-list": (["models", "list"], 0),
     "models-show": (["models", "show", "v1"], 0),
+    "models-compare": (["models", "compare", "v1", "v1"], 0),
     "models-live": (["models", "live"], 0),
     "models-history": (["models", "history"], 0),
     "models-prune": (["models", "prune", "--dry-run"], 0),
@@ -88,6 +89,7 @@ def test_what_a_command_says_is_what_its_schema_promises(name: str, trained: Ins
     ("arguments", "message"),
     [
         (["models", "show", "v9"], "there is no version 'v9'"),
+        (["models", "compare", "v1", "v9"], "there is no version 'v9'; did you mean v1?"),
         (["models", "live", "v9"], "there is no version 'v9'"),
         (["gate", "explain", "v9"], "there is no version 'v9'"),
         (["models", "show", "champion"], "there is no version 'champion'"),
