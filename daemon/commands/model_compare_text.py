@@ -101,7 +101,7 @@ def _score_lines(told: Compared) -> Iterator[str]:
         " gate's one-sided bounds:",
     )
     yield ""
-    yield _ROW.format("", "", "", "loss", "loss", "acc", "acc", "", "", "")
+    yield _ROW.format("", "", "", "loss", "loss", "acc", "acc", "", "", "").rstrip()
     names = (told.a.name, told.b.name)
     yield _ROW.format("REGIME", "DAYS", "ROWS", *names, *names, "GAIN", "LOWER", "UPPER")
     gains = {v.regime.value: gain_of(v, preview.metric, CHAMPION)[:3] for v in told.on_rows.verdicts}

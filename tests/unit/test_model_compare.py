@@ -194,9 +194,12 @@ def test_the_preview_is_what_the_judge_then_says_and_is_stored_nowhere(
     layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = Layout(Path(shutil.copytree(layout.root, tmp_path / "copy")))
+    with Registry.open_read_only(place.registry) as registry:
+        before = registry.events()
     preview = facts_of(place, "v2", "v1", capsys)["preview"]
     with Registry.open_read_only(place.registry) as registry:
         assert registry.reports("v2") == ()
+        assert registry.events() == before
     settings = values_of(Settings())
     judge.run({"root": str(place.root), "settings": settings, "version": "v2", "now": now().isoformat()})
     with Registry.open_read_only(place.registry) as registry:
