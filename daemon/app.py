@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from daemon.adapters.ledger import Ledger
     from daemon.layout import Layout
-    from daemon.ports import Clock
+    from daemon.ports import Children, Clock
     from daemon.settings import Settings
 
 INSTALLED_AT: Final = "installed_at"
@@ -84,7 +84,7 @@ def assemble(layout: Layout, settings: Settings, lock: DaemonLock) -> Applicatio
     """Make every part and connect them."""
     clock = SystemClock()
     journal = Journal(layout.journal)
-    tools = make_tools(layout, settings, clock, journal.ledger)
+    tools = make_tools(layout, settings, clock, journal.ledger, SubprocessChildren(clock))
     inbox = Inbox(
         inbox=layout.inbox,
         archive=[layout.root / folder for folder in settings.watch.archive],
@@ -99,7 +99,7 @@ def assemble(layout: Layout, settings: Settings, lock: DaemonLock) -> Applicatio
         tools=tools,
         log=EventLog(settings.log),
         notifier=SystemdNotifier(),
-        installed_at=_installed_at(journal, clock),
+        installed_at=installed_at(journal, clock),
     )
     return Application(
         loop=loop,
@@ -113,9 +113,8 @@ def assemble(layout: Layout, settings: Settings, lock: DaemonLock) -> Applicatio
     )
 
 
-def make_tools(layout: Layout, settings: Settings, clock: Clock, ledger: Ledger) -> Tools:
+def make_tools(layout: Layout, settings: Settings, clock: Clock, ledger: Ledger, children: Children) -> Tools:
     """Give handlers what they work with."""
-    children = SubprocessChildren(clock)
     return Tools(
         settings=settings,
         layout=layout,
@@ -129,7 +128,7 @@ def make_tools(layout: Layout, settings: Settings, clock: Clock, ledger: Ledger)
     )
 
 
-def _installed_at(journal: Journal, clock: Clock) -> datetime:
+def installed_at(journal: Journal, clock: Clock) -> datetime:
     """Give when this directory was first used, and remember it."""
     known = journal.ledger.fact(INSTALLED_AT)
     if known is None:

@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from daemon.adapters.inbox import Inbox
     from daemon.adapters.journal import Journal, Pending
     from daemon.adapters.ledger import StoredEvent
     from daemon.logs import EventLog
-    from daemon.ports import Child, Notifier
+    from daemon.ports import Child, FileSource, Notifier
     from daemon.records import ChildEnd
     from daemon.settings import Settings
     from daemon.tools import Tools
@@ -79,7 +78,7 @@ class Loop:
         self,
         *,
         journal: Journal,
-        inbox: Inbox,
+        inbox: FileSource,
         tools: Tools,
         log: EventLog,
         notifier: Notifier,
@@ -155,6 +154,18 @@ class Loop:
             self.note([Event(name="daemon.stopped", fields={"reason": self._stop_reason})])
         except DiskFullError as error:
             self._say_disk_full(error)
+
+    def drain(self) -> None:
+        """Do all that is to be done at the time of the clock; for whoever moves the clock.
+
+        Raises
+        ------
+        DiskFullError
+            If there is no room; what waits is still pending.
+        """
+        while self.turn():
+            self._has_worked = True
+        self._tidy_up()
 
     def _tidy_up(self) -> None:
         """At the start and after work, do what nobody waits for."""

@@ -6,6 +6,7 @@ keeps everything in memory; both pass the same contract tests.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -16,8 +17,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from daemon.records import ChildEnd, ChildJob
+    from daemon.records import ChildEnd, ChildJob, Event
     from regime.types import Bars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A file that was copied to ``staging/sha256``, or one too large to copy, known by a stand-in hash.
+
+    The one that was not copied is not ``removable``: it would be lost.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    size_bytes: int
+    removable: bool
+    look: tuple[int, int, int]
+    """Size, modification time in ns, inode: what must stand still."""
 
 
 class Clock(Protocol):
@@ -128,6 +145,22 @@ class Children(Protocol):
 
     def run(self, job: ChildJob) -> ChildEnd:
         """Start a short child and wait for its end, at most its time limit."""
+
+
+class FileSource(Protocol):
+    """Where files come from; each is staged under its sha256 before the journal hears of it."""
+
+    def collect(self) -> tuple[tuple[FoundFile, ...], tuple[Event, ...]]:
+        """Look once; give the files that are whole, at most a batch, and what could not be read."""
+
+    def release(self, file: FoundFile) -> None:
+        """Let go of a file that the journal has acknowledged."""
+
+    def has_young(self) -> bool:
+        """Tell whether a file was seen that is not yet whole, so that another look is due soon."""
+
+    def patience_s(self) -> float:
+        """Give how long to wait before young files are looked at again."""
 
 
 class Notifier(Protocol):

@@ -267,6 +267,7 @@ class ScheduleSettings:
 
     enabled: bool = setting(default=True, text="retrain by schedule; a missed slot is caught up once")
     weekday: str = setting("saturday", "day of the week", choices=WEEKDAYS)
+    every_weeks: int = setting(1, "weeks from one retraining to the next", low=1, high=520)
     time: str = setting("21:00", "time of day in the zone below, HH:MM")
     timezone: str = setting("America/New_York", "IANA name of the exchange's time zone")
 

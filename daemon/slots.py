@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from daemon.settings import WEEKDAYS
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from daemon.settings import FeedSettings, ScheduleSettings
+
+
+DAYS_OF_WEEK: Final = 7
 
 
 def last_slot(settings: ScheduleSettings, now: datetime) -> datetime:
@@ -18,21 +23,23 @@ def last_slot(settings: ScheduleSettings, now: datetime) -> datetime:
     >>> from daemon.settings import ScheduleSettings
     >>> last_slot(ScheduleSettings(), datetime(2024, 1, 10, 12, tzinfo=UTC)).isoformat()
     '2024-01-06T21:00:00-05:00'
+    >>> last_slot(ScheduleSettings(every_weeks=4), datetime(2024, 1, 10, 12, tzinfo=UTC)).isoformat()
+    '2023-12-23T21:00:00-05:00'
     """
-    zone = ZoneInfo(settings.timezone)
-    local = now.astimezone(zone)
+    local = now.astimezone(ZoneInfo(settings.timezone))
     day = local.date() - timedelta(days=(local.weekday() - WEEKDAYS.index(settings.weekday)) % 7)
-    slot = datetime.combine(day, time.fromisoformat(settings.time), tzinfo=zone)
-    if slot > now:
-        slot = datetime.combine(day - timedelta(days=7), time.fromisoformat(settings.time), tzinfo=zone)
-    return slot
+    day -= timedelta(weeks=day.toordinal() // DAYS_OF_WEEK % settings.every_weeks)
+    slot = _slot_of(day, settings)
+    return slot if slot <= now else _slot_of(day - timedelta(weeks=settings.every_weeks), settings)
 
 
 def next_slot(settings: ScheduleSettings, now: datetime) -> datetime:
     """Give the first retraining slot after ``now``, in the zone of the schedule."""
-    zone = ZoneInfo(settings.timezone)
-    day = last_slot(settings, now).date() + timedelta(days=7)
-    return datetime.combine(day, time.fromisoformat(settings.time), tzinfo=zone)
+    return _slot_of(last_slot(settings, now).date() + timedelta(weeks=settings.every_weeks), settings)
+
+
+def _slot_of(day: date, settings: ScheduleSettings) -> datetime:
+    return datetime.combine(day, time.fromisoformat(settings.time), tzinfo=ZoneInfo(settings.timezone))
 
 
 def poll_slot(feed: FeedSettings, now: datetime) -> datetime:

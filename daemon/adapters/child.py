@@ -9,17 +9,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 from daemon.records import ChildEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import IO
 
     from daemon.ports import Clock
     from daemon.records import ChildJob
+
+    Start = Callable[[ChildJob, IO[bytes], IO[bytes], IO[bytes]], "Process"]
+    """Starts a job, in a session of its own, with standard input, output and error."""
 
 OUTPUT_BYTES_MAX: Final = 64 * 2**20
 ERROR_BYTES_KEPT: Final = 4000
@@ -27,8 +31,47 @@ KILL_WAIT_S: Final = 5.0
 RUN_POLL_S: Final = 0.02
 
 
+class Process(Protocol):
+    """What is asked of a running process; ``subprocess.Popen`` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is that of its process group too."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, below 0 for a signal; ``None`` as far as it is known to run."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended, and give its exit code; never blocks."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raise ``subprocess.TimeoutExpired`` after ``timeout`` seconds."""
+
+
+def interpreter(job: ChildJob, given: IO[bytes], output: IO[bytes], errors: IO[bytes]) -> Process:
+    """Start ``python -m MODULE``."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", job.module],  # -P: nothing is imported from where we stand
+        stdin=given,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+        env={**os.environ, **environment(job), "REGIMED_CHILD_OF": str(os.getpid())},
+    )
+
+
+def environment(job: ChildJob) -> dict[str, str]:
+    """Give the variables that tell a child its limits."""
+    return {
+        "REGIMED_CHILD_MEMORY_MIB": str(job.memory_limit_mib),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
 class SubprocessChildren:
-    """Starts ``python -m MODULE`` for each job; see ``daemon.children.speech`` for the other side."""
+    """Starts an interpreter for each job; see ``daemon.children.speech`` for the other side."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -48,7 +91,9 @@ class SubprocessChildren:
 class SubprocessChild:
     """One running child; its output goes to unnamed files, so that neither side ever blocks on a pipe."""
 
-    def __init__(self, job: ChildJob, progress_file: Path | None, clock: Clock) -> None:
+    def __init__(
+        self, job: ChildJob, progress_file: Path | None, clock: Clock, start: Start = interpreter
+    ) -> None:
         self._clock = clock
         self._progress_file = progress_file
         self._time_limit_s = job.time_limit_s
@@ -60,20 +105,7 @@ class SubprocessChild:
         with tempfile.TemporaryFile() as given:
             given.write(json.dumps(job.job).encode())
             given.seek(0)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", job.module],  # -P: nothing is imported from where we stand
-                stdin=given,
-                stdout=self._output,
-                stderr=self._errors,
-                start_new_session=True,
-                env={
-                    **os.environ,
-                    "REGIMED_CHILD_OF": str(os.getpid()),
-                    "REGIMED_CHILD_MEMORY_MIB": str(job.memory_limit_mib),
-                    "OMP_NUM_THREADS": "1",
-                    "OPENBLAS_NUM_THREADS": "1",
-                },
-            )
+            self._process = start(job, given, self._output, self._errors)
 
     def poll(self) -> ChildEnd | None:
         """Give how it ended, or ``None`` while it runs; never blocks."""
@@ -91,6 +123,11 @@ class SubprocessChild:
     def _kill(self, reason: str) -> ChildEnd:
         self.stop(grace_s=0)
         return ChildEnd(result=None, reason=reason)
+
+    def wait(self, patience_s: float) -> None:
+        """Wait for its end, at most so long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=patience_s)
 
     def stop(self, grace_s: float) -> None:
         """End it and its own children: asked first, killed after ``grace_s``."""
@@ -140,6 +177,7 @@ class SubprocessChild:
 
     def _end(self) -> ChildEnd:
         code = self._process.returncode
+        assert code is not None  # noqa: S101 - it has ended
         is_well = code == 0 and self._result is not None
         end = ChildEnd(
             result=self._result if is_well else None, reason=None if is_well else self._reason(code)

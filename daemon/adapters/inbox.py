@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from daemon.errors import DaemonError
 from daemon.files import fsync_folder
 from daemon.layout import IGNORED_SUFFIXES
+from daemon.ports import FoundFile
 from daemon.records import Event
 
 if TYPE_CHECKING:
@@ -49,21 +50,6 @@ Look = tuple[int, int, int]
 
 class FileUnreadableError(DaemonError):
     """The bytes of a file cannot be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
-    """A file that was copied to ``staging/sha256``, or one too large to copy, known by a stand-in hash.
-
-    The one that was not copied is not ``removable``: it would be lost.
-    """
-
-    path: Path
-    name: str
-    sha256: str
-    size_bytes: int
-    removable: bool
-    look: Look
 
 
 @dataclass(slots=True)

@@ -77,6 +77,19 @@ class LoadedVersion:
             )
 
 
+def load_proven(registry: Registry, version: ModelVersion, *, trusted: Collection[str] = ()) -> LoadedVersion:
+    """Load a version as ``load_version`` does, and let it reproduce its golden predictions.
+
+    Raises
+    ------
+    GoldenMismatchError
+        If it predicts anything else.
+    """
+    loaded = load_version(registry, version, trusted=trusted)
+    require_golden(registry, loaded)
+    return loaded
+
+
 def load_version(
     registry: Registry, version: ModelVersion, *, trusted: Collection[str] = ()
 ) -> LoadedVersion:

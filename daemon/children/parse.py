@@ -15,7 +15,7 @@ from daemon.children.speech import main_of
 from daemon.formats import FileRejectedError, read_bars
 
 
-def parse(job: dict[str, Any]) -> dict[str, object]:
+def run(job: dict[str, Any]) -> dict[str, object]:
     """Parse the file of a job into a part."""
     store = ParquetBarStore(Path(job["bars"]))
     limits = {name: job[name] for name in ("bytes_max", "rows_max", "bytes_decoded_max")}
@@ -27,4 +27,4 @@ def parse(job: dict[str, Any]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main_of(parse))
+    sys.exit(main_of(run))

@@ -77,7 +77,7 @@ class TriedError(FeedError):
         self.wait_s = wait_s
 
 
-def poll(job: dict[str, Any]) -> dict[str, object]:
+def run(job: dict[str, Any]) -> dict[str, object]:
     """Poll every symbol of a feed, and give what came, how far it got, and the first fault."""
     cursors = {symbol: FeedCursor.of_json(cursor) for symbol, cursor in (job["cursor"] or {}).items()}
     files: list[str] = []
@@ -252,4 +252,4 @@ def _said(faults: list[FeedError]) -> dict[str, str] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main_of(poll))
+    sys.exit(main_of(run))

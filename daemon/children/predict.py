@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daemon.adapters.ledger import Ledger
-from daemon.children.champion import load_version
+from daemon.children.champion import load_proven
 from daemon.children.data import first_market, settings_of
 from daemon.children.fresh import count_days, fresh_rows, target_of
 from daemon.children.score import predict_day
@@ -22,16 +22,17 @@ from daemon.trials import Trial
 from registry.readonly import open_read_only
 from registry.store import Registry
 
+if TYPE_CHECKING:
+    from daemon.children.score import Load
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Predict with one version."""
+
+def run(job: dict[str, Any], *, load: Load = load_proven) -> dict[str, Any]:
+    """Predict with one version; ``load`` gives it, loaded and proven."""
     layout = Layout(Path(job["root"]))
     settings = settings_of(job)
     market = first_market(job["root"], job["data_version"], settings)
     with Registry.open_read_only(layout.registry) as registry:
-        version = load_version(
-            registry, registry.version(job["version"]), trusted=settings.training.trusted_types
-        )
+        version = load(registry, registry.version(job["version"]), trusted=settings.training.trusted_types)
     day = market.index.date[-1]
     target = target_of(version.version.manifest.target)
     calendar = first_of(settings.markets)[1].calendar

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from daemon.adapters.ledger import Ledger
-from daemon.children.champion import LoadedVersion, load_version, require_golden
+from daemon.children.champion import LoadedVersion, load_proven
 from daemon.children.data import Market, first_market, settings_of
 from daemon.children.references import PREFIX, update_drift
 from daemon.children.speech import main_of
@@ -22,16 +22,20 @@ from registry.readonly import open_read_only
 from registry.store import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regime.drift import Alarm, Reading
     from regime.types import FeatureTable
+
+    Load = Callable[..., LoadedVersion]
 
 FINDINGS_MAX: Final = 5
 WINDOW_DAYS: Final = 21
 """Days that the feature monitors look at together."""
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Score a data version."""
+def run(job: dict[str, Any], *, load: Load = load_proven) -> dict[str, Any]:
+    """Score a data version; ``load`` gives the champion, loaded and proven."""
     layout = Layout(Path(job["root"]))
     settings = settings_of(job)
     market = first_market(job["root"], job["data_version"], settings)
@@ -39,8 +43,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         states = Ledger(connection).monitor_states()
     with Registry.open_read_only(layout.registry) as registry:
         version = registry.version(job["champion"])
-        champion = load_version(registry, version, trusted=settings.training.trusted_types)
-        require_golden(registry, champion)
+        champion = load(registry, version, trusted=settings.training.trusted_types)
         references = {
             name: registry.get_blob(stored.sha256)
             for name, stored in registry.artifacts(version.name).items()

@@ -53,6 +53,6 @@ def _accept_limits() -> None:
     if os.getppid() != int(parent):
         sys.exit("the daemon that started this child is gone")
     with suppress(PermissionError):  # under the hardened unit, which sets a niceness of its own
-        os.nice(NICENESS)
+        os.nice(int(os.environ.get("REGIMED_CHILD_NICENESS", NICENESS)))
     limit_bytes = int(os.environ["REGIMED_CHILD_MEMORY_MIB"]) * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))

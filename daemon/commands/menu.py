@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from daemon.commands.menu_data import DATA
+from daemon.commands.menu_data import DATA, FROM, TO
 from daemon.commands.menu_entry import Command, arg
 from daemon.commands.menu_models import MODELS
 from daemon.commands.menu_running import RUNNING
@@ -46,6 +46,33 @@ COMMANDS: Final = (
             arg("--start", default="2010-01-04", metavar="DATE", help="first day, default: 2010-01-04"),
             arg("--seed", type=int, default=1, help="default: 1"),
         ),
+    ),
+    Command(
+        words=("replay",),
+        text="run history through the daemon, day by day, and show what it would have done",
+        target="daemon.commands.replay:replay",
+        arguments=(
+            arg(
+                "--data", metavar="DIR", help="a folder of bar files; default: what the directory has stored"
+            ),
+            FROM,
+            TO,
+            arg("--config", metavar="FILE", help="settings of the replay; default: those of the directory"),
+            arg(
+                "--into",
+                default="replay",
+                metavar="DIR",
+                help="where it lives, and goes on if it was interrupted; default: replay",
+            ),
+            arg("--again", action="store_true", help="delete the replay that is there, and begin again"),
+            arg("--without", nargs="+", default=(), metavar="SYMBOL", help="symbols to leave out"),
+            arg(
+                "--fast",
+                action="store_true",
+                help="a look in minutes: three models, retrained every four weeks, on fewer rows",
+            ),
+        ),
+        facts=True,
     ),
     Command(
         words=("demo",),

@@ -18,11 +18,16 @@ def write_csv(bars: Bars, path: Path) -> None:
 
     Writes to ``path`` itself: the caller writes beside, flushes and renames.
     """
+    path.write_text(csv_text(bars), encoding="utf-8", newline="\n")
+
+
+def csv_text(bars: Bars) -> str:
+    """Give bars as the text that ``write_csv`` writes."""
     columns = [bars.symbol.tolist(), bars.date.astype(str).tolist()]
     columns += [[_cell(value) for value in getattr(bars, field).tolist()] for field in BAR_FIELDS]
     lines = [",".join(("symbol", "date", *BAR_FIELDS))]
     lines += [",".join(row) for row in zip(*columns, strict=True)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return "\n".join(lines) + "\n"
 
 
 def _cell(value: float) -> str:

@@ -8,6 +8,7 @@ numbers for 14 closes; without it .13 to .16 off.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,6 +30,9 @@ PROBABILITY_MIN: Final = 1e-4
 GRID_POINTS: Final = 4001
 SIGMA_RANGE: Final = (0.001, 0.25)
 """Daily volatility beyond which the nearer end is taken."""
+
+RATIO_RANGE: Final = (0.05, 20.0)
+"""The same for the ratio of two volatilities."""
 
 
 def touch_probabilities(
@@ -77,14 +81,21 @@ def barrier_log_probabilities(
     [[0.4, 0.45, 0.15]]
     """
     if spec.kind == FIRST_TOUCH:
-        grid = np.geomspace(*SIGMA_RANGE, GRID_POINTS)
-        table = touch_probabilities(grid, np.log1p(spec.up), -np.log1p(-spec.down), spec.horizon_days)
-        return _interpolated(sigma, grid, table)
+        up, down = float(np.log1p(spec.up)), float(-np.log1p(-spec.down))
+        return _interpolated(sigma, *_table(SIGMA_RANGE, up, down, spec.horizon_days))
     # The barriers stand in units of the EWMA over the horizon: only the forecast's ratio to it matters.
-    grid = np.geomspace(0.05, 20.0, GRID_POINTS)
-    over_horizon = np.sqrt(spec.horizon_days)
-    table = touch_probabilities(grid, spec.up * over_horizon, spec.down * over_horizon, spec.horizon_days)
-    return _interpolated(sigma / ewma_sigma, grid, table)
+    over_horizon = float(np.sqrt(spec.horizon_days))
+    up, down = spec.up * over_horizon, spec.down * over_horizon
+    return _interpolated(sigma / ewma_sigma, *_table(RATIO_RANGE, up, down, spec.horizon_days))
+
+
+@lru_cache(maxsize=8)
+def _table(
+    ends: tuple[float, float], up: float, down: float, closes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the grid and the probabilities on it; kept, since all members and days ask for the same one."""
+    grid = np.geomspace(*ends, GRID_POINTS)
+    return grid, touch_probabilities(grid, up, down, closes)
 
 
 def _interpolated(

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from daemon.children.poll import poll
+from daemon.children.poll import run as poll
 from daemon.formats import read_bars
 
 if TYPE_CHECKING:

@@ -18,12 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.adapters.clock import ManualClock
-from daemon.adapters.inbox import FoundFile, Inbox, printable
+from daemon.adapters.inbox import Inbox, printable
 from daemon.settings import WatchSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daemon.ports import FoundFile
     from daemon.records import Event
 
 STILL = timedelta(milliseconds=250)

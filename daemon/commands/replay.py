@@ -1,0 +1,185 @@
+"""``replay``: what the daemon would have done, day by day, with what was known on each day."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daemon.adapters.lock import holder_of
+from daemon.commands.context import reading, settings_of
+from daemon.commands.progress import bar, span
+from daemon.configuration import read_configuration
+from daemon.errors import DaemonError, UsageError
+from daemon.layout import Layout, layout_of
+from daemon.replay.drive import MARKER, Plan, prepare, replaying
+from daemon.replay.history import History
+
+if TYPE_CHECKING:
+    import argparse
+    from types import FrameType
+
+    from daemon.replay.drive import Progress
+    from daemon.settings import Settings
+
+TOLD_EVERY_S: Final = 30.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+
+FAST_MODELS: Final = ("logistic_regression", "lightgbm", "extra_trees")
+FAST_WEEKS: Final = 4
+FAST_ROWS: Final = 8_000
+
+
+class ReplayUnsoundError(DaemonError):
+    """Something went wrong on the way, so that the replay does not show what it should."""
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Replay, or go on where an interrupted replay of the same plan stopped; then write the report."""
+    settings = _settings(options)
+    history = _history(options, settings)
+    first, last = _range(options, history)
+    layout = Layout(Path(options.into).resolve())
+    if options.again:
+        _forget(layout)
+    plan = Plan.of(history, settings, first, last)
+    if prepare(layout, plan, settings):
+        _say(f"going on with the replay in {options.into}")
+    for name, reason in history.left_out.items():
+        _say(f"{name} is left out: {reason}")
+    signal.signal(signal.SIGTERM, _interrupt)
+    with replaying(layout, settings, first) as daemon:
+        told = Telling()
+        for progress in daemon.run(history, first, last):
+            told.tell(progress)
+        told.done()
+    _require_sound(layout, options.into)
+    return 0
+
+
+def fast(settings: Settings) -> Settings:
+    """Give settings for a look in minutes: three models, every four weeks, fewer rows, no controls."""
+    return replace(
+        settings,
+        training=replace(
+            settings.training,
+            models=FAST_MODELS,
+            quorum=2,
+            rows_max=min(FAST_ROWS, settings.training.rows_max),
+            ablation=False,
+            crisis_exam=False,
+            processes=1,
+        ),
+        schedule=replace(settings.schedule, every_weeks=max(FAST_WEEKS, settings.schedule.every_weeks)),
+    )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Give the settings of the file that is named, or of the directory; nothing is polled in a replay."""
+    if options.config is None:
+        settings = settings_of(layout_of(options))
+    else:
+        settings = read_configuration(Path(options.config), {}).settings
+    feeds = {name: replace(feed, enabled=False) for name, feed in settings.feeds.items()}
+    settings = replace(settings, feeds=feeds, watch=replace(settings.watch, archive=()))
+    return fast(settings) if options.fast else settings
+
+
+def _history(options: argparse.Namespace, settings: Settings) -> History:
+    if options.data is None:
+        return History.of_directory(layout_of(options), without=options.without)
+    return History.of_folder(Path(options.data), settings, without=options.without)
+
+
+def _range(options: argparse.Namespace, history: History) -> tuple[date, date]:
+    """Give the first and last day of the replay, both inside the data."""
+    begins, ends = history.bars.date.min().item(), history.bars.date.max().item()
+    first = _day("--from", options.first) if options.first else None
+    last = _day("--to", options.end) if options.end else ends
+    if first is None:
+        raise UsageError(f"name the first day with --from; the data begin on {begins} and end on {ends}")
+    if first > last:
+        raise UsageError(f"--from {first} is after --to {last}; swap them")
+    if first > ends or last < begins or last > ends:
+        raise UsageError(
+            f"{first} to {last} is not within the data, which begin on {begins} and end on {ends}"
+        )
+    return first, last
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is no day; write it like 2007-01-31") from error
+
+
+def _forget(layout: Layout) -> None:
+    """Delete an earlier replay, and nothing else."""
+    if not layout.root.exists() or not any(layout.root.iterdir()):
+        return
+    if not (layout.root / MARKER).exists():
+        raise UsageError(
+            f"{layout.root} holds no replay, so nothing in it is deleted; name another with --into"
+        )
+    if holder_of(layout.lock) is not None:
+        raise UsageError(f"a replay is going on in {layout.root}; stop it first")
+    shutil.rmtree(layout.root)
+
+
+def _require_sound(layout: Layout, into: str) -> None:
+    """Say what a reader of the report must know: files that were refused, work that was given up."""
+    with reading(layout) as ledger:
+        refused = ledger.events(name="ingest.quarantined")
+        dead = ledger.events(name="message.dead")
+    for event in refused:
+        _say(f"{event.fields['name']} was refused: {event.fields['sentence']}")
+    if refused or dead:
+        raise ReplayUnsoundError(
+            f"{len(refused)} files were refused and {len(dead)} messages given up, so the replay is not what"
+            " the daemon would have done with whole data;"
+            f" see: regimed events --dir {into} --name message.dead"
+        )
+
+
+class Telling:
+    """Tells how far a replay is: a bar on a terminal, elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self._began_s = self._told_s = time.monotonic()
+        self._begun_at: int | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """Tell it, and how long the rest will take at the pace so far."""
+        now_s = time.monotonic()
+        self._begun_at = progress.done - 1 if self._begun_at is None else self._begun_at
+        is_terminal = sys.stderr.isatty()
+        if not is_terminal and now_s - self._told_s < TOLD_EVERY_S:
+            return
+        self._told_s = now_s
+        left_s = (progress.total - progress.done) * (now_s - self._began_s) / (progress.done - self._begun_at)
+        text = f"{bar(progress.done, progress.total, str(progress.day))}, about {span(left_s)} left"
+        print(
+            f"\r\x1b[K{text}" if is_terminal else text,
+            end="" if is_terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def done(self) -> None:
+        """Leave the line of the bar."""
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
