@@ -21,6 +21,10 @@ RELIABILITY: Final = "reliability"
 """The artifact that holds how far its probabilities can be believed; older versions lack it."""
 
 
+REPLAYED: Final = "replay.json"
+"""Lies in a directory whose days were replayed, and says which and from what."""
+
+
 class Layout(NamedTuple):
     """The paths of a directory that ``regimed init`` laid out.
 

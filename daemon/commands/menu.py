@@ -64,6 +64,7 @@ COMMANDS: Final = (
                 metavar="DIR",
                 help="where it lives, and goes on if it was interrupted; default: replay",
             ),
+            arg("--report", metavar="DIR", help="where the report goes; default: report/ in it"),
             arg("--again", action="store_true", help="delete the replay that is there, and begin again"),
             arg("--without", nargs="+", default=(), metavar="SYMBOL", help="symbols to leave out"),
             arg(

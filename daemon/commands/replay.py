@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 from daemon.adapters.lock import holder_of
 from daemon.commands.context import reading, settings_of
 from daemon.commands.progress import bar, span
+from daemon.commands.report import document_of, print_document, require_free, text_of, write_report
 from daemon.configuration import read_configuration
 from daemon.errors import DaemonError, UsageError
-from daemon.layout import Layout, layout_of
-from daemon.replay.drive import MARKER, Plan, prepare, replaying
+from daemon.layout import REPLAYED, Layout, layout_of
+from daemon.replay.drive import Plan, prepare, replaying
 from daemon.replay.history import History
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ def replay(options: argparse.Namespace) -> int:
     history = _history(options, settings)
     first, last = _range(options, history)
     layout = Layout(Path(options.into).resolve())
+    folder = Path(options.report).resolve() if options.report else layout.root / "report"
+    require_free(folder)
     if options.again:
         _forget(layout)
-    plan = Plan.of(history, settings, first, last)
+    plan = Plan.of(history, settings, first, last, fast=options.fast)
     if prepare(layout, plan, settings):
         _say(f"going on with the replay in {options.into}")
-    for name, reason in history.left_out.items():
-        _say(f"{name} is left out: {reason}")
+    for note in plan.notes:
+        _say(note)
     signal.signal(signal.SIGTERM, _interrupt)
     with replaying(layout, settings, first) as daemon:
         told = Telling()
@@ -59,6 +62,13 @@ def replay(options: argparse.Namespace) -> int:
             told.tell(progress)
         told.done()
     _require_sound(layout, options.into)
+    document = document_of(layout)
+    page = write_report(document, folder)
+    if options.json:
+        print(text_of(document), end="")
+    else:
+        print_document(document)
+    _say(f"\nThe report: {page}")
     return 0
 
 
@@ -123,7 +133,7 @@ def _forget(layout: Layout) -> None:
     """Delete an earlier replay, and nothing else."""
     if not layout.root.exists() or not any(layout.root.iterdir()):
         return
-    if not (layout.root / MARKER).exists():
+    if not (layout.root / REPLAYED).exists():
         raise UsageError(
             f"{layout.root} holds no replay, so nothing in it is deleted; name another with --into"
         )

@@ -16,6 +16,7 @@ from daemon.app import installed_at, make_tools
 from daemon.configuration import render_configuration, values_of
 from daemon.errors import UsageError
 from daemon.files import write_durably
+from daemon.layout import REPLAYED
 from daemon.logs import EventLog
 from daemon.loop import Loop
 from daemon.markets import first_of
@@ -32,25 +33,36 @@ if TYPE_CHECKING:
     from daemon.replay.history import History
     from daemon.settings import Settings
 
-MARKER: Final = "replay.json"
 REACHED: Final = "replay.reached"
 """The fact that tells up to when the clock was moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What decides everything that a replay does; a directory holds the replay of one plan."""
+    """What a replay is of; a directory holds the replay of one plan.
+
+    ``data`` and ``settings`` are SHA-256 of both, ``fast`` says that the settings were cut down for a quick
+    look, and ``notes`` is what a reader of the report must know of the data.
+    """
 
     first: date
     last: date
     data: str
     settings: str
+    fast: bool
+    notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, history: History, settings: Settings, first: date, last: date) -> Self:
-        """Give the plan of a history and settings, both by their SHA-256."""
-        told = sha256_of(canonical_json(values_of(settings)))
-        return cls(first=first, last=last, data=history.fingerprint(), settings=told)
+    def of(cls, history: History, settings: Settings, first: date, last: date, *, fast: bool = False) -> Self:
+        """Give the plan of a history and settings."""
+        return cls(
+            first=first,
+            last=last,
+            data=history.fingerprint(),
+            settings=sha256_of(canonical_json(values_of(settings))),
+            fast=fast,
+            notes=history.notes(first, last),
+        )
 
     def to_json(self) -> str:
         """Give the plan as JSON."""
@@ -74,7 +86,7 @@ def prepare(layout: Layout, plan: Plan, settings: Settings) -> bool:
     UsageError
         If the directory holds anything else.
     """
-    marker = layout.root / MARKER
+    marker = layout.root / REPLAYED
     if marker.exists():
         before = json.loads(marker.read_text(encoding="utf-8"))
         differs = [name for name, value in json.loads(plan.to_json()).items() if before.get(name) != value]

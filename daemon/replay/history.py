@@ -137,6 +137,24 @@ class History:
             yield Arrival(name=f"{day}.csv", content=csv_text(self.bars.take(rows)).encode())
         yield from self.restated.get(day, ())
 
+    def notes(self, first: date, last: date) -> tuple[str, ...]:
+        """Give what a reader of the report must know: files that were no bars, symbols with holes."""
+        left_out = [f"{name} was left out: {reason}" for name, reason in sorted(self.left_out.items())]
+        inside = self.bars.take(
+            (self.bars.date >= np.datetime64(first)) & (self.bars.date <= np.datetime64(last))
+        )
+        days = np.unique(inside.date)
+        holes = []
+        for symbol in inside.symbols():
+            own = inside.of_symbol(symbol).date
+            expected = days[(days >= own[0]) & (days <= own[-1])]
+            if missing := len(expected) - len(own):
+                holes.append(f"{symbol} {missing}")
+        if not holes:
+            return tuple(left_out)
+        told = f"Days without a bar between a symbol's first and last: {', '.join(holes)}."
+        return (*left_out, told)
+
     def fingerprint(self) -> str:
         """Give the SHA-256 of all that may arrive."""
         digest = hashlib.sha256()
