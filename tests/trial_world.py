@@ -10,7 +10,7 @@ import importlib
 import io
 import json
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from time import sleep
@@ -137,9 +137,8 @@ class World:
         settings = read_configuration(layout.configuration, {}).settings
         layout.create()
         self.journal = Journal(layout.journal)
-        made = make_tools(layout, settings, self.clock, self.journal.ledger)
         self.children = Children(SystemClock())
-        self.tools = replace(made, children=self.children)
+        self.tools = make_tools(layout, settings, self.clock, self.journal.ledger, self.children)
         self.loop = Loop(
             journal=self.journal,
             inbox=Inbox(
