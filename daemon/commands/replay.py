@@ -34,6 +34,8 @@ TOLD_EVERY_S: Final = 30.0
 FAST_MODELS: Final = ("logistic_regression", "lightgbm", "extra_trees")
 FAST_WEEKS: Final = 4
 FAST_ROWS: Final = 8_000
+FAST_YEARS: Final = 1.5
+"""History before the first fold, so that a replay of few years has a champion early."""
 
 
 class ReplayUnsoundError(DaemonError):
@@ -81,6 +83,8 @@ def fast(settings: Settings) -> Settings:
             models=FAST_MODELS,
             quorum=2,
             rows_max=min(FAST_ROWS, settings.training.rows_max),
+            fold_years=1,
+            train_years_min=min(FAST_YEARS, settings.training.train_years_min),
             ablation=False,
             crisis_exam=False,
             processes=1,
