@@ -77,7 +77,7 @@ class Market:
         first = int(np.searchsorted(self.index.date, rows.date.min())) - LOOK_BACK_SESSIONS
         since = self.index.date[max(0, first)]
         bars = self.bars.take(self.bars.date >= since)
-        found = volatility_inputs(bars, self.index, self.fear, horizon_days=1)
+        found = volatility_inputs(bars, self.index, self.fear, horizon_days=None)
         return found.values[rows_of_bars(rows, bars)].astype(np.float32)
 
 

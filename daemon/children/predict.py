@@ -23,14 +23,14 @@ from registry.readonly import open_read_only
 from registry.store import Registry
 
 if TYPE_CHECKING:
-    from daemon.children.score import Load
+    from daemon.children.score import Load, See
 
 
-def run(job: dict[str, Any], *, load: Load = load_proven) -> dict[str, Any]:
-    """Predict with one version; ``load`` gives it, loaded and proven."""
+def run(job: dict[str, Any], *, load: Load = load_proven, see: See = first_market) -> dict[str, Any]:
+    """Predict with one version; ``load`` gives it, loaded and proven, and ``see`` its market."""
     layout = Layout(Path(job["root"]))
     settings = settings_of(job)
-    market = first_market(job["root"], job["data_version"], settings)
+    market = see(job["root"], job["data_version"], settings)
     with Registry.open_read_only(layout.registry) as registry:
         version = load(registry, registry.version(job["version"]), trusted=settings.training.trusted_types)
     day = market.index.date[-1]

@@ -24,21 +24,23 @@ from registry.store import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from daemon.settings import Settings
     from regime.drift import Alarm, Reading
     from regime.types import FeatureTable
 
     Load = Callable[..., LoadedVersion]
+    See = Callable[[str, int, Settings], Market]
 
 FINDINGS_MAX: Final = 5
 WINDOW_DAYS: Final = 21
 """Days that the feature monitors look at together."""
 
 
-def run(job: dict[str, Any], *, load: Load = load_proven) -> dict[str, Any]:
-    """Score a data version; ``load`` gives the champion, loaded and proven."""
+def run(job: dict[str, Any], *, load: Load = load_proven, see: See = first_market) -> dict[str, Any]:
+    """Score a data version; ``load`` gives the champion, loaded and proven, and ``see`` its market."""
     layout = Layout(Path(job["root"]))
     settings = settings_of(job)
-    market = first_market(job["root"], job["data_version"], settings)
+    market = see(job["root"], job["data_version"], settings)
     with closing(open_read_only(layout.journal)) as connection:
         states = Ledger(connection).monitor_states()
     with Registry.open_read_only(layout.registry) as registry:

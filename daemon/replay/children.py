@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from typing import IO
 
     from daemon.children.champion import LoadedVersion
+    from daemon.children.data import Market
     from daemon.records import ChildJob
+    from daemon.settings import Settings
     from registry.store import Registry
     from registry.types import ModelVersion
 
@@ -63,6 +65,7 @@ class ReplayChildren:
 
     def __init__(self) -> None:
         self._loaded: dict[str, LoadedVersion] = {}
+        self._seen: tuple[int, Market] | None = None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._clock = SystemClock()  # limits are of real time, whatever day is replayed
@@ -86,7 +89,9 @@ class ReplayChildren:
 
     def _predict(self, job: ChildJob) -> ChildEnd:
         try:
-            return ChildEnd(result=import_module(job.module).run(job.job, load=self._load), reason=None)
+            return ChildEnd(
+                result=import_module(job.module).run(job.job, load=self._load, see=self._see), reason=None
+            )
         except Exception as error:  # noqa: BLE001 - whatever ends a child is the reason that its parent hears
             return ChildEnd(result=None, reason=f"it ended with {type(error).__name__}: {error}")
 
@@ -100,6 +105,14 @@ class ReplayChildren:
         if len(self._loaded) > KEPT_VERSIONS:
             del self._loaded[next(iter(self._loaded))]
         return loaded
+
+    def _see(self, root: str, data_version: int, settings: Settings) -> Market:
+        """Give the market of a day to all versions that predict on it."""
+        from daemon.replay.market import remembered_market  # noqa: PLC0415 - the libraries of all models
+
+        if self._seen is None or self._seen[0] != data_version:
+            self._seen = data_version, remembered_market(root, data_version, settings)
+        return self._seen[1]
 
     def _fork(self, job: ChildJob, *streams: IO[bytes]) -> _Forked:
         process = self._context.Process(

@@ -207,7 +207,7 @@ def _barrier(made: MadePredictions, market: Market, targets: TargetTable) -> NDA
         return np.empty((0, len(made.classes)))
     bars = market.bars
     order = np.lexsort((bars.symbol, bars.date))
-    values = volatility_inputs(bars, market.index, market.fear, horizon_days=1).values.astype(np.float32)
+    values = volatility_inputs(bars, market.index, market.fear, horizon_days=None).values.astype(np.float32)
     said = known_barrier(
         bars.date[order],
         values[order],

@@ -82,7 +82,7 @@ class VolatilityInputs:
         return self.values[:, COLUMNS.index(name)]
 
 
-def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int) -> VolatilityInputs:
+def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int | None) -> VolatilityInputs:
     """Compute the table of every bar.
 
     Parameters
@@ -93,7 +93,7 @@ def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int)
         The market index, and effective fear in VIX points (``regime.labels.effective_fear``). A day
         without fear takes the last one before it.
     horizon_days
-        How far ``forward_variance`` looks ahead.
+        How far ``forward_variance`` looks ahead; ``None``: it is not asked for, and all NaN.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int)
     frames = _columns(panel, _aligned(index, panel), _aligned(fear, panel))
     values = np.stack([panel.of_bars(frames[name]) for name in COLUMNS], axis=1)
     values[~np.isfinite(values)] = np.nan
-    return VolatilityInputs(values=values, forward_variance=_forward(panel, bars, horizon_days))
+    ahead = np.full(len(bars), np.nan) if horizon_days is None else _forward(panel, bars, horizon_days)
+    return VolatilityInputs(values=values, forward_variance=ahead)
 
 
 def _aligned(bars: Bars, panel: Panel) -> pd.Series[float]:
