@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from daemon.replay.history import History
     from daemon.settings import Settings
 
+DECIDING: Final = ("first", "last", "data", "settings", "fast")
+"""What of a plan a directory must have in common to go on with it."""
 REACHED: Final = "replay.reached"
 """The fact that tells up to when the clock was moved."""
 
@@ -61,7 +63,7 @@ class Plan:
             data=history.fingerprint(),
             settings=sha256_of(canonical_json(values_of(settings))),
             fast=fast,
-            notes=history.notes(first, last),
+            notes=history.notes(first, last, index=first_of(settings.markets)[1].index),
         )
 
     def to_json(self) -> str:
@@ -89,12 +91,14 @@ def prepare(layout: Layout, plan: Plan, settings: Settings) -> bool:
     marker = layout.root / REPLAYED
     if marker.exists():
         before = json.loads(marker.read_text(encoding="utf-8"))
-        differs = [name for name, value in json.loads(plan.to_json()).items() if before.get(name) != value]
+        told = json.loads(plan.to_json())
+        differs = [name for name in DECIDING if before.get(name) != told[name]]
         if differs:
             raise UsageError(
                 f"{layout.root} holds a replay of other {' and '.join(differs)};"
                 " name another folder with --into, or begin again with --again"
             )
+        write_durably(marker, plan.to_json().encode())
         return True
     if layout.root.exists() and any(layout.root.iterdir()):
         raise UsageError(f"{layout.root} is not empty and holds no replay; name a new folder with --into")

@@ -137,18 +137,21 @@ class History:
             yield Arrival(name=f"{day}.csv", content=csv_text(self.bars.take(rows)).encode())
         yield from self.restated.get(day, ())
 
-    def notes(self, first: date, last: date) -> tuple[str, ...]:
-        """Give what a reader of the report must know: files that were no bars, symbols with holes."""
+    def notes(self, first: date, last: date, *, index: str) -> tuple[str, ...]:
+        """Give what a reader of the report must know: files that were no bars, symbols with holes.
+
+        A hole is a day on which the index has a bar and the symbol, between its first and last, has none.
+        """
         left_out = [f"{name} was left out: {reason}" for name, reason in sorted(self.left_out.items())]
         inside = self.bars.take(
             (self.bars.date >= np.datetime64(first)) & (self.bars.date <= np.datetime64(last))
         )
-        days = np.unique(inside.date)
+        days = inside.of_symbol(index).date
         holes = []
         for symbol in inside.symbols():
             own = inside.of_symbol(symbol).date
             expected = days[(days >= own[0]) & (days <= own[-1])]
-            if missing := len(expected) - len(own):
+            if missing := len(np.setdiff1d(expected, own)):
                 holes.append(f"{symbol} {missing}")
         if not holes:
             return tuple(left_out)

@@ -83,7 +83,7 @@ def test_a_correction_of_before_the_first_day_arrives_behind_what_it_corrects(fo
 
 
 def test_a_reader_is_told_what_was_left_out_and_which_days_are_missing(folder: Path) -> None:
-    notes = History.of_folder(folder, Settings()).notes(FIRST, LAST)
+    notes = History.of_folder(folder, Settings()).notes(FIRST, LAST, index="SPY")
     assert notes[0].startswith("notes.txt was left out: ")
     assert notes[1] == "Days without a bar between a symbol's first and last: QQQ 1."
 
