@@ -77,7 +77,7 @@ COMMANDS: Final = (
     ),
     Command(
         words=("demo",),
-        text="the whole life of a daemon on real data, in a few minutes",
+        text="replay the crisis of 2008 on real data, in a few minutes, and show what the daemon did",
         target="daemon.commands.demo:demo",
         arguments=(arg("--keep", metavar="DIR", default="demo", help="where to leave it, default: demo/"),),
     ),

@@ -53,17 +53,7 @@ def replay(options: argparse.Namespace) -> int:
     if options.again:
         _forget(layout)
     plan = Plan.of(history, settings, first, last, fast=options.fast)
-    if prepare(layout, plan, settings):
-        _say(f"going on with the replay in {options.into}")
-    for note in plan.notes:
-        _say(note)
-    signal.signal(signal.SIGTERM, _interrupt)
-    with replaying(layout, settings, first) as daemon:
-        told = Telling()
-        for progress in daemon.run(history, first, last):
-            told.tell(progress)
-        told.done()
-    _require_sound(layout, options.into)
+    run_through(history, plan, settings, layout)
     document = document_of(layout)
     page = write_report(document, folder)
     if options.json:
@@ -72,6 +62,29 @@ def replay(options: argparse.Namespace) -> int:
         print_document(document)
     _say(f"\nThe report: {page}")
     return 0
+
+
+def run_through(history: History, plan: Plan, settings: Settings, layout: Layout) -> None:
+    """Replay every day of a plan, and tell on standard error how far it is.
+
+    Raises
+    ------
+    UsageError
+        If the directory holds anything but a replay of the same plan.
+    ReplayUnsoundError
+        If a file was refused, or work was given up.
+    """
+    if prepare(layout, plan, settings):
+        _say(f"going on with the replay in {layout.root}")
+    for note in plan.notes:
+        _say(note)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with replaying(layout, settings, plan.first) as daemon:
+        told = Telling()
+        for progress in daemon.run(history, plan.first, plan.last):
+            told.tell(progress)
+        told.done()
+    _require_sound(layout)
 
 
 def fast(settings: Settings) -> Settings:
@@ -146,7 +159,7 @@ def _forget(layout: Layout) -> None:
     shutil.rmtree(layout.root)
 
 
-def _require_sound(layout: Layout, into: str) -> None:
+def _require_sound(layout: Layout) -> None:
     """Say what a reader of the report must know: files that were refused, work that was given up."""
     with reading(layout) as ledger:
         refused = ledger.events(name="ingest.quarantined")
@@ -157,7 +170,7 @@ def _require_sound(layout: Layout, into: str) -> None:
         raise ReplayUnsoundError(
             f"{len(refused)} files were refused and {len(dead)} messages given up, so the replay is not what"
             " the daemon would have done with whole data;"
-            f" see: regimed events --dir {into} --name message.dead"
+            f" see: regimed events --dir {layout.root} --name message.dead"
         )
 
 
