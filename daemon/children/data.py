@@ -77,8 +77,11 @@ class Market:
         first = int(np.searchsorted(self.index.date, rows.date.min())) - LOOK_BACK_SESSIONS
         since = self.index.date[max(0, first)]
         bars = self.bars.take(self.bars.date >= since)
-        found = volatility_inputs(bars, self.index, self.fear, horizon_days=None)
-        return found.values[rows_of_bars(rows, bars)].astype(np.float32)
+        asked = bars.take(bars.date >= rows.date.min())
+        found = volatility_inputs(
+            bars, self.index, self.fear, horizon_days=None, last_sessions=len(np.unique(asked.date))
+        )
+        return found.values[rows_of_bars(rows, asked)].astype(np.float32)
 
 
 def settings_of(job: Mapping[str, Any]) -> Settings:

@@ -70,7 +70,7 @@ COMMANDS: Final = (
             arg(
                 "--fast",
                 action="store_true",
-                help="a look in minutes: three models, retrained every four weeks, on fewer rows",
+                help="a quick look: two models, retrained every four weeks, on fewer rows",
             ),
         ),
         facts=True,

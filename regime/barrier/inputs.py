@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from regime.barrier.panels import Panel, log_variance, logs, rank_of_day, rolling_mean
+from regime.barrier.panels import Panel, log_variance, logs, rank_of_day
 from regime.barrier.season import season_columns
+from regime.barrier.windows import (
+    rolling_covariance,
+    rolling_max,
+    rolling_mean,
+    rolling_sum,
+    rolling_variance,
+)
 from regime.errors import HistoryTooShortError
 
 if TYPE_CHECKING:
@@ -56,6 +63,10 @@ COLUMNS: Final = (*LEVELS, *RATIOS, *RETURNS, *SHAPES, *VOLUMES, *SEASONS, *RANK
 VERSION: Final = "1"
 """Changes whenever a formula does: part of the recipe's hash."""
 
+WINDOW_SESSIONS: Final = 340
+"""Sessions that windows reach back, of what is not smoothed: 252 of outsized days, measured by the median
+volume of the 63 before each."""
+
 LOOK_BACK_SESSIONS: Final = 1000
 """Sessions after which a value hardly changes: 252 of events that lie up to 268 back, measured by an EWMA of
 which the 480 sessions before them are all but 5e-7."""
@@ -82,7 +93,9 @@ class VolatilityInputs:
         return self.values[:, COLUMNS.index(name)]
 
 
-def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int | None) -> VolatilityInputs:
+def volatility_inputs(
+    bars: Bars, index: Bars, fear: Bars, *, horizon_days: int | None, last_sessions: int | None = None
+) -> VolatilityInputs:
     """Compute the table of every bar.
 
     Parameters
@@ -94,6 +107,9 @@ def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int 
         without fear takes the last one before it.
     horizon_days
         How far ``forward_variance`` looks ahead; ``None``: it is not asked for, and all NaN.
+    last_sessions
+        Give only the bars of the last so many sessions, which is quicker and the same to 1e-9. Then
+        ``horizon_days`` must be ``None``.
 
     Raises
     ------
@@ -106,10 +122,14 @@ def volatility_inputs(bars: Bars, index: Bars, fear: Bars, *, horizon_days: int 
             " load more history of the index"
         )
     panel = Panel.of(bars)
+    if last_sessions is not None:
+        panel = panel.last(WINDOW_SESSIONS + last_sessions)
     frames = _columns(panel, _aligned(index, panel), _aligned(fear, panel))
     values = np.stack([panel.of_bars(frames[name]) for name in COLUMNS], axis=1)
     values[~np.isfinite(values)] = np.nan
-    ahead = np.full(len(bars), np.nan) if horizon_days is None else _forward(panel, bars, horizon_days)
+    if last_sessions is not None:
+        values = values[panel.rows[0] >= len(panel.sessions) - last_sessions]
+    ahead = np.full(len(values), np.nan) if horizon_days is None else _forward(panel, bars, horizon_days)
     return VolatilityInputs(values=values, forward_variance=ahead)
 
 
@@ -125,7 +145,7 @@ def _forward(panel: Panel, bars: Bars, horizon_days: int) -> NDArray[np.float64]
 
 
 def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> dict[str, pd.DataFrame]:
-    ewma = panel.ewma(0.97)
+    ewma = panel.ewma_97
     level = log_variance(ewma)
     fear_variance = (fear / 100) ** 2 / 252
     usual = rolling_mean(panel.squares, 252, 60).div(rolling_mean(fear_variance, 252, 60), axis=0)
@@ -137,7 +157,7 @@ def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> d
     columns = {"log_ewma": level, "log_fear": log_fear, "fear": log_fear - level}
     columns |= {name: variance - level for name, variance in windows.items()}
     columns["range_month"] = log_variance(rolling_mean(panel.range_variance, 22, 10)) - level
-    columns["ewma_94"] = log_variance(panel.ewma(0.94)) - level
+    columns["ewma_94"] = log_variance(panel.ewma_94) - level
     market = logs(fear_variance) - logs(ewma.mean(axis=1))
     columns["market_fear"] = panel.spread(market)
     columns |= _returns(panel, ewma) | _shapes(panel, index, ewma, windows["month"]) | _volumes(panel)
@@ -156,24 +176,22 @@ def _shapes(
 ) -> dict[str, pd.DataFrame]:
     returns, variance = panel.returns, panel.daily_variance
     of_index = logs(index).diff()
-    month_sum = panel.squares.rolling(22).sum()
-    own = panel.excess() ** 2
+    month_sum = rolling_sum(panel.squares, 22)
     return {
         "month_excess": month.sub(month.mean(axis=1), axis=0),
-        "overnight_share": panel.overnight.rolling(22, min_periods=10).sum()
-        / variance.rolling(22, min_periods=10).sum(),
-        "down_share": panel.squares.where(returns < 0, 0.0).rolling(22).sum() / month_sum,
-        "vol_of_vol": log_variance(variance).rolling(22).std(),
-        "idiosyncratic": logs(panel.smoothed(own, 0.97) / ewma),
-        "beta": returns.rolling(120).cov(of_index).div(of_index.rolling(120).var(), axis=0),
+        "overnight_share": rolling_sum(panel.overnight, 22, 10) / rolling_sum(variance, 22, 10),
+        "down_share": rolling_sum(panel.squares.where(returns < 0, 0.0), 22) / month_sum,
+        "vol_of_vol": rolling_variance(log_variance(variance), 22) ** 0.5,
+        "idiosyncratic": logs(panel.own_97 / ewma),
+        "beta": rolling_covariance(returns, of_index, 120).div(rolling_variance(of_index, 120), axis=0),
     }
 
 
 def _volumes(panel: Panel) -> dict[str, pd.DataFrame]:
     volume = panel.volume
-    month = volume.rolling(20).mean()
+    month = rolling_mean(volume, 20, 20)
     return {
-        "volume_5_20": logs(volume.rolling(5).mean() / month),
+        "volume_5_20": logs(rolling_mean(volume, 5, 5) / month),
         "volume_1_20": logs(volume / month),
         "kurtosis_60": panel.returns.rolling(60).kurt(),
     }
@@ -183,14 +201,13 @@ def _ranks(
     panel: Panel, columns: dict[str, pd.DataFrame], windows: dict[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     log_close = panel.log_close
-    ups, downs = (panel.smoothed((sign * panel.changes).clip(lower=0), 13 / 14) for sign in (1, -1))
     compared = {f"return_{bars}": log_close.diff(bars) for bars in (5, 21, 63, 126)}
     compared |= {
         "momentum": log_close.shift(21) - log_close.shift(252),
-        "trend_50": log_close - logs(panel.close.rolling(50).mean()),
-        "high_252": log_close - logs(panel.high.rolling(252, min_periods=126).max()),
+        "trend_50": log_close - logs(rolling_mean(panel.close, 50, 50)),
+        "high_252": log_close - logs(rolling_max(panel.high, 252, 126)),
         "beta": columns["beta"],
-        "rsi": ups / (ups + downs),
+        "rsi": panel.ups / (panel.ups + panel.downs),
         "volume": columns["volume_5_20"],
         "month": windows["month"],
         "week": windows["week"],

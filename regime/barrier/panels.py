@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import numpy as np
@@ -27,14 +27,15 @@ class Panel:
 
     ``overnight``, ``range_variance`` (Parkinson 1980) and ``daily_variance`` (Garman & Klass 1980, equation
     19, plus the squared overnight return) are variances of log returns a day. Where only closes are known
-    the squared return stands for all of them.
+    the squared return stands for all of them. What remembers long is computed with the panel, so that it
+    may be cut: ``ewma_97`` and ``ewma_94`` of squared returns (RiskMetrics 1996), ``own_97`` of squared
+    excess returns, ``ups`` and ``downs`` of changes (Wilder 1978).
     """
 
     sessions: NDArray[np.datetime64]
     rows: tuple[NDArray[np.intp], NDArray[np.intp]]
     close: pd.DataFrame
     log_close: pd.DataFrame
-    changes: pd.DataFrame
     returns: pd.DataFrame
     squares: pd.DataFrame
     high: pd.DataFrame
@@ -42,6 +43,11 @@ class Panel:
     overnight: pd.DataFrame
     range_variance: pd.DataFrame
     daily_variance: pd.DataFrame
+    ewma_97: pd.DataFrame
+    ewma_94: pd.DataFrame
+    own_97: pd.DataFrame
+    ups: pd.DataFrame
+    downs: pd.DataFrame
 
     @classmethod
     def of(cls, bars: Bars) -> Self:
@@ -63,12 +69,12 @@ class Panel:
         body = (2 * np.log(2) - 1) * logs(close / open_) ** 2
         overnight = logs(open_ / before) ** 2
         garman_klass = (0.5 * log_range - body).clip(lower=VARIANCE_MIN)
+        changes = close.diff() / before
         return cls(
             sessions=sessions,
             rows=(at, of),
             close=close,
             log_close=logs(close),
-            changes=close.diff() / before,
             returns=returns,
             squares=squares,
             high=high.fillna(close),
@@ -76,7 +82,24 @@ class Panel:
             overnight=overnight.fillna(0.0).where(close.notna()),
             range_variance=(log_range / (4 * np.log(2))).clip(lower=VARIANCE_MIN).fillna(squares),
             daily_variance=(garman_klass + overnight).fillna(squares),
+            ewma_97=smoothed(squares, 0.97),
+            ewma_94=smoothed(squares, 0.94),
+            own_97=smoothed(_excess(returns) ** 2, 0.97),
+            ups=smoothed(changes.clip(lower=0), 13 / 14),
+            downs=smoothed((-changes).clip(lower=0), 13 / 14),
         )
+
+    def last(self, sessions: int) -> Self:
+        """Give the last sessions alone."""
+        first = max(0, len(self.sessions) - sessions)
+        at, of = self.rows
+        kept = at >= first
+        frames = {
+            field.name: getattr(self, field.name).iloc[first:]
+            for field in fields(self)
+            if field.name not in ("sessions", "rows")
+        }
+        return type(self)(sessions=self.sessions[first:], rows=(at[kept] - first, of[kept]), **frames)
 
     def of_bars(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Give a frame's value of each bar, shape (n_bars,)."""
@@ -87,17 +110,18 @@ class Panel:
         wide = np.repeat(series.to_numpy()[:, np.newaxis], self.returns.shape[1], axis=1)
         return pd.DataFrame(wide, self.sessions, self.returns.columns)
 
-    def smoothed(self, frame: pd.DataFrame, decay: float) -> pd.DataFrame:
-        """Give the exponentially weighted mean, weights scaled to sum 1."""
-        return frame.ewm(alpha=1 - decay, min_periods=EWMA_BARS_MIN).mean()
-
-    def ewma(self, decay: float) -> pd.DataFrame:
-        """Give the exponentially weighted mean of squared returns (RiskMetrics 1996)."""
-        return self.smoothed(self.squares, decay)
-
     def excess(self) -> pd.DataFrame:
         """Give returns less the day's mean over the symbols."""
-        return self.returns.sub(self.returns.mean(axis=1), axis=0)
+        return _excess(self.returns)
+
+
+def _excess(returns: pd.DataFrame) -> pd.DataFrame:
+    return returns.sub(returns.mean(axis=1), axis=0)
+
+
+def smoothed(frame: pd.DataFrame, decay: float) -> pd.DataFrame:
+    """Give the exponentially weighted mean, weights scaled to sum 1."""
+    return frame.ewm(alpha=1 - decay, min_periods=EWMA_BARS_MIN).mean()
 
 
 def logs(frame: Frame) -> Frame:
@@ -107,11 +131,6 @@ def logs(frame: Frame) -> Frame:
     """
     with np.errstate(divide="ignore"):
         return cast("Frame", np.log(frame))
-
-
-def rolling_mean(frame: Frame, bars: int, bars_min: int | None = None) -> Frame:
-    """Give the mean of the last bars, of at least half of them unless said otherwise."""
-    return frame.rolling(bars, min_periods=bars_min or max(1, bars // 2)).mean()
 
 
 def log_variance(frame: pd.DataFrame) -> pd.DataFrame:

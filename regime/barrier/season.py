@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from regime.barrier.panels import logs, rolling_mean
+from regime.barrier.panels import logs
+from regime.barrier.windows import rolling_max, rolling_mean
 
 if TYPE_CHECKING:
     from regime.barrier.panels import Panel
@@ -30,7 +31,7 @@ def season_columns(panel: Panel) -> dict[str, pd.DataFrame]:
     """Give the columns of ``regime.barrier.inputs.SEASONS`` as frames of the panel's shape."""
     variance, year = panel.daily_variance, rolling_mean(panel.daily_variance, 252)
     then = {lag: _earlier(rolling_mean(variance, WINDOW, WINDOW_MIN), lag) for lag in QUARTERS}
-    peaks = variance.rolling(WINDOW, min_periods=WINDOW_MIN).max()
+    peaks = rolling_max(variance, WINDOW, WINDOW_MIN)
     columns = {"season": logs(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
     columns |= {f"season_{lag}": logs(each / year) for lag, each in then.items()}
     columns |= {f"peak_{lag}": (_earlier(peaks, lag) / year).clip(upper=PEAK_MAX) for lag in (63, 252)}
@@ -46,13 +47,13 @@ def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
     """Tell of days on which a symbol moved by itself in heavy trade: how long ago, how large, and when."""
     events = _outsized(panel)
     age = _age_of_highest(events, QUARTERS[0])
-    largest = events.rolling(WINDOW, min_periods=WINDOW_MIN).max()
+    largest = rolling_max(events, WINDOW, WINDOW_MIN)
     then = {lag: _earlier(largest, lag) for lag in QUARTERS}
-    usual = events.rolling(252, min_periods=120).mean()
+    usual = rolling_mean(events, 252, 120)
     columns = {
         "event_age": age,
         "event_next": (QUARTERS[0] - age).clip(-5, QUARTERS[0]),
-        "event_size": events.rolling(QUARTERS[0]).max().clip(upper=EVENT_MAX),
+        "event_size": rolling_max(events, QUARTERS[0]).clip(upper=EVENT_MAX),
         "event_season": (sum(then.values(), start=0.0 * usual) / len(QUARTERS) / usual).clip(0, 6),
     }
     return columns | {f"event_{lag}": each.clip(upper=EVENT_MAX) for lag, each in then.items()}
@@ -61,7 +62,7 @@ def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
 def _outsized(panel: Panel) -> pd.DataFrame:
     """Give how far a day stands out: its own move in usual own moves, times the log of relative volume."""
     own = panel.excess()
-    usual = (panel.smoothed(own**2, 0.97) ** 0.5).shift()
+    usual = (panel.own_97**0.5).shift()
     volume = panel.volume / panel.volume.rolling(63, min_periods=30).median()
     return (own.abs() / usual * logs(volume.clip(upper=8) + 1)).fillna(0.0)
 

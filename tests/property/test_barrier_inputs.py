@@ -110,6 +110,16 @@ def test_other_later_bars_change_nothing_before_them(seed: int, cut: int) -> Non
     assert not np.array_equal(ours.values[~before], theirs.values[~before], equal_nan=True)
 
 
+@settings(deadline=None, derandomize=True, max_examples=4)
+@given(seed=st.integers(0, 2**16), last=st.integers(1, 40), count=st.integers(300, 700))
+def test_the_last_sessions_alone_are_those_of_the_whole_table(seed: int, last: int, count: int) -> None:
+    bars, index, fear = market(count, seed)
+    tail = volatility_inputs(bars, index, fear, horizon_days=None, last_sessions=last)
+    asked = bars.date >= np.unique(bars.date)[-last]
+    assert_same(tail.values, inputs_of((bars, index, fear)).values[asked], 1e-9)
+    assert np.isnan(tail.forward_variance).all()
+
+
 @settings(deadline=None, derandomize=True, max_examples=3)
 @given(seed=st.integers(0, 2**16), factor=st.sampled_from([0.01, 7.0, 1000.0]))
 def test_the_scale_of_prices_and_of_the_index_is_of_no_consequence(seed: int, factor: float) -> None:
