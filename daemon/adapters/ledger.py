@@ -313,18 +313,18 @@ class Ledger:
         )  # fmt: skip
 
     def predictions_of(
-        self, version: str, *, through: int | None = None
+        self, version: str, *, through: int | None = None, since_day: str = ""
     ) -> tuple[tuple[str, str, str, str, str], ...]:
         """Give (symbol, day, regime, probabilities as JSON, made_at) of all that a version predicted.
 
-        With ``through``, only what it predicted up to that data version.
+        With ``through``, only what it predicted up to that data version; of days from ``since_day`` on.
 
         A day that was predicted again, from corrected bars, is there more than once, the last one last.
         """
         rows = self._rows(
             "SELECT symbol, day, regime, probabilities, made_at FROM predictions WHERE version = ?"
-            " AND data_version <= ifnull(?, data_version) ORDER BY day, symbol, data_version",
-            version, through,
+            " AND data_version <= ifnull(?, data_version) AND day >= ? ORDER BY day, symbol, data_version",
+            version, through, since_day,
         )  # fmt: skip
         return tuple(rows)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from regime.live_exam import CLOSE_UTC, MadePredictions, live_predictions, made_in_time
 from regime.scoring import regime_prior
-from regime.targets import compute_targets
+from regime.targets import FIRST_TOUCH, compute_targets
 from regime.types import TargetSpec
 from registry.evidence import Evidence
 
@@ -82,14 +82,23 @@ def fresh_rows(
     version on trial predicted since the trial was opened counts, and nothing later than ``data_version``.
     """
     close_utc = CLOSES_UTC.get(calendar, np.timedelta64(0, "h"))
+    tried = [
+        row for row in ledger.predictions_of(trial.version, through=data_version) if row[4] >= trial.opened_at
+    ]
+    since_day = min((row[1] for row in tried), default=str(bars.date.max()))
+    if (
+        target.kind == FIRST_TOUCH
+    ):  # whose outcomes need no bar before; a champion's years would be joined daily
+        bars = bars.take(bars.date >= np.datetime64(since_day))
     targets = compute_targets(bars, target)
 
-    def joined(version: str, since: str) -> LivePredictions:
-        stored = [row for row in ledger.predictions_of(version, through=data_version) if row[4] >= since]
+    def joined(version: str, stored: Stored) -> LivePredictions:
         made, _ = in_time(version, stored, target.classes, bars, close_utc)
         return live_predictions(made, bars, targets, close_utc=close_utc)
 
-    own, other = joined(trial.version, trial.opened_at), joined(trial.against, "")
+    own = joined(trial.version, tried)
+    against = ledger.predictions_of(trial.against, through=data_version, since_day=since_day)
+    other = joined(trial.against, against)
     own_keys, other_keys = _keys(own), _keys(other)
     return _take(own, np.isin(own_keys, other_keys)), _take(other, np.isin(other_keys, own_keys))
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from numpy.typing import NDArray
+
     from daemon.children.data import Market
     from regime.drift import AggregateDay, Alarm, Reading
     from regime.training_set import TrainingSet
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "drift_"
 ALARMS: Final = "alarms"
 SEED: Final = 20240106
+WINDOW_DAYS: Final = 21
+"""Days that the feature monitors look at together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,27 @@ def check_references(artifacts: Mapping[str, bytes]) -> None:
         monitor.load_reference(artifacts[PREFIX + monitor.name])
 
 
+def unseen_days(
+    references: Mapping[str, bytes],
+    states: Mapping[str, str],
+    sessions: NDArray[np.datetime64],
+    trained_to: date,
+) -> int:
+    """Give how many of the last sessions the monitors have to be shown, at least one.
+
+    Those that the slowest of them has not seen; to one with a new reference all since the last trained day,
+    and before them those that fill its window.
+    """
+    seen: list[date] = []
+    for monitor in _monitors():
+        reference = monitor.load_reference(references[PREFIX + monitor.name])
+        state = _known_state(monitor, reference, states)
+        if state is None or state.date is None:
+            return max(1, int((sessions > np.datetime64(trained_to)).sum())) + WINDOW_DAYS
+        seen.append(state.date)
+    return max(1, int((sessions > np.datetime64(min(seen))).sum()))
+
+
 def update_drift(
     market: Market,
     references: Mapping[str, bytes],
@@ -88,11 +113,7 @@ def update_drift(
     kept: dict[str, str] = {}
     for monitor in _monitors():
         reference = monitor.load_reference(references[PREFIX + monitor.name])
-        state = None
-        if monitor.name in states:
-            state = monitor.load_state(base64.b64decode(states[monitor.name]))
-        if state is None or state.reference_id != reference.identity:
-            state = monitor.start(reference)
+        state = _known_state(monitor, reference, states) or monitor.start(reference)
         for day in days[monitor.name]:
             if state.date is None or day.date > state.date:
                 state, reading = monitor.update(reference, state, day)
@@ -111,6 +132,14 @@ def alarms_of(states: Mapping[str, str]) -> tuple[str, ...] | None:
         return None
     active = AlarmState.from_bytes(base64.b64decode(states[ALARMS])).active()
     return tuple(name for name in active if name in (FeatureRange().name, FeatureDrift().name))
+
+
+def _known_state(monitor: Any, reference: Any, states: Mapping[str, str]) -> Any:
+    """Give where a monitor stands, ``None`` if it has not begun with this reference."""
+    if monitor.name not in states:
+        return None
+    state = monitor.load_state(base64.b64decode(states[monitor.name]))
+    return state if state.reference_id == reference.identity else None
 
 
 def _days(features: FeatureTable, labels: RegimeSeries, bars: Bars) -> dict[str, Any]:

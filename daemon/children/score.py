@@ -15,7 +15,7 @@ import numpy as np
 from daemon.adapters.ledger import Ledger
 from daemon.children.champion import LoadedVersion, load_proven
 from daemon.children.data import Market, first_market, settings_of
-from daemon.children.references import PREFIX, update_drift
+from daemon.children.references import PREFIX, unseen_days, update_drift
 from daemon.children.speech import main_of
 from daemon.layout import Layout
 from registry.readonly import open_read_only
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     See = Callable[[str, int, Settings], Market]
 
 FINDINGS_MAX: Final = 5
-WINDOW_DAYS: Final = 21
-"""Days that the feature monitors look at together."""
 
 
 def run(job: dict[str, Any], *, load: Load = load_proven, see: See = first_market) -> dict[str, Any]:
@@ -51,8 +49,8 @@ def run(job: dict[str, Any], *, load: Load = load_proven, see: See = first_marke
             for name, stored in registry.artifacts(version.name).items()
             if name.startswith(PREFIX)
         }
-    unseen = max(1, int((market.index.date > np.datetime64(version.manifest.trained_to)).sum()))
-    features = market.features(last_days=unseen + WINDOW_DAYS)
+    unseen = unseen_days(references, states, market.index.date, version.manifest.trained_to)
+    features = market.features(last_days=unseen)
     drift = update_drift(market, references, states, features, version.manifest.trained_to)
     day = market.index.date[-1]
     return {
