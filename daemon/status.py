@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from daemon.adapters.ledger import IN_FORCE, InForce, Ledger
 from daemon.adapters.lock import Holder, holder_of
 from daemon.adapters.quarantine import Quarantine
-from daemon.layout import IGNORED_SUFFIXES
+from daemon.layout import IGNORED_SUFFIXES, REPLAYED
 from daemon.markets import StatedClaims, by_market
 from daemon.mirror_state import MIRROR, MirrorState
 from registry.glance import events_after, glance
@@ -187,6 +187,9 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
 
 
 def _why_not_running(layout: Layout, ledger: Ledger) -> Reason:
+    if (layout.root / REPLAYED).exists():
+        problem = "the days of this directory were replayed; no daemon runs in it"
+        return Reason(problem=problem, since=None, do=f"regimed report --dir {layout.root}")
     last = ledger.events(name="daemon.st", limit=1)  # started or stopped
     if last and last[0].name == "daemon.stopped":
         problem, since = "the daemon is not running", last[0].at
