@@ -11,18 +11,20 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daemon.adapters.lock import holder_of
-from daemon.commands.context import reading, settings_of
+from daemon.adapters.lock import DaemonLock
+from daemon.commands.context import journal_faults_named, reading, settings_of
 from daemon.commands.progress import bar, span
 from daemon.commands.report import document_of, print_document, require_free, text_of, write_report
 from daemon.configuration import read_configuration
 from daemon.errors import DaemonError, UsageError
 from daemon.layout import REPLAYED, Layout, layout_of
+from daemon.markets import first_of
 from daemon.replay.drive import Plan, prepare, replaying
 from daemon.replay.history import History
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
     from types import FrameType
 
     from daemon.replay.drive import Progress
@@ -46,6 +48,7 @@ def replay(options: argparse.Namespace) -> int:
     """Replay, or go on where an interrupted replay of the same plan stopped; then write the report."""
     settings = _settings(options)
     history = _history(options, settings)
+    _require_symbols(history, settings, options.without)
     first, last = _range(options, history)
     layout = Layout(Path(options.into).resolve())
     folder = Path(options.report).resolve() if options.report else layout.root / "report"
@@ -118,24 +121,36 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _history(options: argparse.Namespace, settings: Settings) -> History:
-    if options.data is None:
-        return History.of_directory(layout_of(options), without=options.without)
-    return History.of_folder(Path(options.data), settings, without=options.without)
+    if options.data is not None:
+        return History.of_folder(Path(options.data), settings, without=options.without)
+    layout = layout_of(options)
+    if not layout.journal.exists():
+        raise UsageError(f"no daemon has run in {layout.root}; name a folder of bar files with --data")
+    with journal_faults_named(layout):
+        return History.of_directory(layout, without=options.without)
+
+
+def _require_symbols(history: History, settings: Settings, without: Collection[str]) -> None:
+    """Refuse data without the index of the first market, which would be replayed for nothing."""
+    name, market = first_of(settings.markets)
+    if market.index not in history.bars.symbols():
+        why = "which --without leaves out" if market.index in without else "of which there are no bars"
+        raise UsageError(f"the index of market {name!r} is {market.index}, {why}")
 
 
 def _range(options: argparse.Namespace, history: History) -> tuple[date, date]:
     """Give the first and last day of the replay, both inside the data."""
     begins, ends = history.bars.date.min().item(), history.bars.date.max().item()
-    first = _day("--from", options.first) if options.first else None
+    within = f"the data, which begin on {begins} and end on {ends}"
+    if not options.first:
+        raise UsageError(f"name the first day with --from, within {within}")
+    first = _day("--from", options.first)
     last = _day("--to", options.end) if options.end else ends
-    if first is None:
-        raise UsageError(f"name the first day with --from; the data begin on {begins} and end on {ends}")
-    if first > last:
+    if options.end and first > last:
         raise UsageError(f"--from {first} is after --to {last}; swap them")
-    if first > ends or last < begins or last > ends:
-        raise UsageError(
-            f"{first} to {last} is not within the data, which begin on {begins} and end on {ends}"
-        )
+    for option, day in (("--from", first), ("--to", last)):
+        if not begins <= day <= ends:
+            raise UsageError(f"{option} {day} is not within {within}")
     return first, last
 
 
@@ -154,9 +169,9 @@ def _forget(layout: Layout) -> None:
         raise UsageError(
             f"{layout.root} holds no replay, so nothing in it is deleted; name another with --into"
         )
-    if holder_of(layout.lock) is not None:
-        raise UsageError(f"a replay is going on in {layout.root}; stop it first")
+    lock = DaemonLock.acquire(layout.lock)  # so that none is going on there
     shutil.rmtree(layout.root)
+    lock.release()
 
 
 def _require_sound(layout: Layout) -> None:

@@ -100,6 +100,8 @@ def prepare(layout: Layout, plan: Plan, settings: Settings) -> bool:
             )
         write_durably(marker, plan.to_json().encode())
         return True
+    if layout.root.is_file():
+        raise UsageError(f"{layout.root} is a file; name a folder with --into")
     if layout.root.exists() and any(layout.root.iterdir()):
         raise UsageError(f"{layout.root} is not empty and holds no replay; name a new folder with --into")
     layout.create()

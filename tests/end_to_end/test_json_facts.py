@@ -59,6 +59,7 @@ CHANGING = {
     "models-export", "models-import", "models-mirror",
     "models-freeze",
     "models-unfreeze",
+    "replay",
 }  # fmt: skip
 """Commands that change or write something; a test beside the change validates what they say."""
 
