@@ -88,5 +88,11 @@ ACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     )
 }
 
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Do what the job says."""
+    return ACTS[job["act"]](job)
+
+
 if __name__ == "__main__":
-    sys.exit(main_of(lambda job: ACTS[job["act"]](job)))
+    sys.exit(main_of(run))

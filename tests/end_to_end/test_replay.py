@@ -184,7 +184,12 @@ def test_the_document_counts_what_was_done(replayed: Replayed) -> None:
         {"from": FIRST, "to": LAST, "sessions": SESSIONS},
     )
     counts = document["counts"]
-    assert (counts["retrains"], counts["versions"], counts["champions"], counts["failed_runs"]) == (2, 2, 1, 0)
+    assert (counts["retrains"], counts["versions"], counts["champions"], counts["failed_runs"]) == (
+        2,
+        2,
+        1,
+        0,
+    )
     assert counts["late"] == 0
     (champion,) = document["champions"]
     assert champion["version"] == "v1"
@@ -363,7 +368,10 @@ WITHIN: Final = "within the data, which begin on 2010-01-04 and end on 2013-09-0
         (["--from", "2014-08-01"], f"--from 2014-08-01 is not {WITHIN}"),
         (["--from", "2001-08-01"], f"--from 2001-08-01 is not {WITHIN}"),
         (["--from", FIRST, "--without", "^SIM"], "the index of market 'sim' is ^SIM, which --without leaves"),
-        (["--from", FIRST, "--report", "{world}"], "{world} is not empty and holds no earlier report; name a"),
+        (
+            ["--from", FIRST, "--report", "{world}"],
+            "{world} is not empty and holds no earlier report; name a",
+        ),
         (["--from", FIRST, "--into", "{world}"], "{world} is not empty and holds no replay; name a new"),
         (["--from", FIRST, "--into", "{world}/config.toml"], "{world}/config.toml is a file; name a folder"),
         (["--from", FIRST, "--into", "{world}", "--again"], "{world} holds no replay, so nothing in it is"),

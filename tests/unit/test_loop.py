@@ -24,11 +24,14 @@ from daemon.adapters.quarantine import Quarantine
 from daemon.bell import Bell
 from daemon.errors import DiskFullError
 from daemon.formats import write_csv
+from daemon.formats.writing import csv_text
 from daemon.layout import Layout
 from daemon.logs import EventLog
 from daemon.loop import Loop
 from daemon.messages import RetrainDue
 from daemon.records import ChildEnd, ChildJob, Event
+from daemon.replay.history import Arrival
+from daemon.replay.source import OfferedFiles
 from daemon.settings import (
     ArchiveSettings,
     DaemonSettings,
@@ -650,3 +653,52 @@ def test_a_signal_handler_may_ring_between_any_two_lines_of_waiting() -> None:
     sys.settrace(before)
     assert rings > 3
     assert bell.wait(0)
+
+
+def _offering(daemon: Daemon) -> OfferedFiles:
+    """Let the files of a daemon come from memory, so that none is too young to be taken."""
+    source = OfferedFiles(daemon.layout.files)
+    daemon.loop._inbox = source
+    return source
+
+
+def test_draining_does_all_that_is_to_be_done_at_the_time_of_the_clock(daemon: Daemon, market: Bars) -> None:
+    early = market.take(market.date < market.date[-1])
+    late = market.take(market.date == market.date[-1])
+    source = _offering(daemon)
+    source.offer(
+        Arrival(name=f"{at}.csv", content=csv_text(bars).encode()) for at, bars in enumerate((early, late))
+    )
+    daemon.loop.files_may_have_come()
+    daemon.loop.drain()
+    assert daemon.ledger.pending_counts() == {}
+    assert [file.name for file in daemon.ledger.files()] == ["0.csv", "1.csv"]
+    assert daemon.names()[-1] == "features.computed"
+    state = daemon.state()
+    daemon.loop.drain()
+    assert daemon.state() == state
+
+
+def test_draining_leaves_what_waits_for_a_later_time(daemon: Daemon, index: Bars) -> None:
+    daemon.bars.fault = OSError("the disk is busy")
+    _offering(daemon).offer([Arrival(name="index.csv", content=csv_text(index).encode())])
+    daemon.loop.files_may_have_come()
+    daemon.loop.drain()
+    assert daemon.names() == ["message.retried"]
+    daemon.bars.fault = None
+    daemon.loop.drain()
+    assert daemon.names() == ["message.retried"]
+    daemon.clock.advance(timedelta(seconds=SETTINGS.daemon.retry_wait_s))
+    daemon.loop.drain()
+    assert daemon.names()[:2] == ["message.retried", "ingest.accepted"]
+
+
+def test_draining_on_a_full_disk_says_so_and_loses_nothing(daemon: Daemon, index: Bars) -> None:
+    daemon.bars.fault = OSError(errno.ENOSPC, "No space left on device")
+    _offering(daemon).offer([Arrival(name="index.csv", content=csv_text(index).encode())])
+    daemon.loop.files_may_have_come()
+    with pytest.raises(DiskFullError):
+        daemon.loop.drain()
+    daemon.bars.fault = None
+    daemon.loop.drain()
+    assert daemon.names()[0] == "ingest.accepted"
