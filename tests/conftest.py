@@ -195,7 +195,7 @@ class Installation:
         self.wait_until(self.is_idle, "the daemon to be idle")
 
 
-SHARED: Final = frozenset({"archived", "eve", "replayed", "trained"})
+SHARED: Final = frozenset({"archived", "eve", "trained"})
 """Fixtures that take long to make and are only read."""
 
 

@@ -59,6 +59,7 @@ SERVED_FROM: Final = "2013-07-12"
 KNOWN: Final = "2013-08-14"
 """The last day that two histories have in common; both versions have predicted by then."""
 AFTER: Final = "2013-08-15"
+CORRECTED: Final = ("2013-06-03", "2013-06-28")
 OTHER_LAST: Final = "2013-08-19"
 KEPT_OF_EACH_DAY: Final = {
     "events": "SELECT at, name, fields FROM events WHERE at < ? ORDER BY id",
@@ -70,9 +71,9 @@ KEPT_OF_EACH_DAY: Final = {
 }
 """What a journal held at a time."""
 DECIDED: Final = {
-    "versions": "SELECT * FROM versions WHERE created_at < ? ORDER BY created_at",
-    "reports": "SELECT reports.* FROM reports WHERE judged_at < ?",
-    "events": "SELECT * FROM events WHERE at < ? ORDER BY id",
+    "versions": "SELECT * FROM versions WHERE registered_at < ?",
+    "reports": "SELECT * FROM reports WHERE at < ?",
+    "events": "SELECT * FROM events WHERE at < ?",
 }
 """What a registry held at a time."""
 
@@ -105,12 +106,12 @@ def rows_of(path: Path, query: str, *values: str) -> Rows:
         return connection.execute(query, values).fetchall()
 
 
-def everything_in(layout: Layout) -> dict[str, Rows]:
-    """Give every row of every table of the journal and the registry."""
-    found = {}
+def everything_in(layout: Layout) -> list[str]:
+    """Give every row of every table of the journal and the registry, as SQL."""
+    found = []
     for path in (layout.journal, layout.registry / "registry.db"):
-        for (table,) in rows_of(path, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-            found[f"{path.name} {table}"] = sorted(rows_of(path, f"SELECT * FROM {table}"), key=repr)
+        with closing(open_read_only(path)) as connection:
+            found += sorted(connection.iterdump())
     return found
 
 
@@ -144,7 +145,7 @@ def replayed(regimed: Run, tmp_path_factory: pytest.TempPathFactory) -> Replayed
 def other_future(replayed: Replayed, regimed: Run) -> Layout:
     """Give a replay of a market that is the same up to a day, and is another after it.
 
-    The day after, a file arrives that corrects a month of the index.
+    The day after, a file arrives that corrects a month of the fear index.
     """
     data = replayed.world / "other"
     (data / AFTER).mkdir(parents=True)
@@ -152,9 +153,10 @@ def other_future(replayed: Replayed, regimed: Run) -> Layout:
         header, *rows = path.read_text(encoding="utf-8").splitlines()
         told = [row if row.split(",")[1] <= KNOWN else _lowered(row) for row in rows]
         (data / path.name).write_text("\n".join([header, *told, ""]), encoding="utf-8")
-        if path.name == "^SIM.csv":
-            corrected = [_lowered(row) for row in rows if "2013-06-03" <= row.split(",")[1] <= "2013-06-28"]
-            (data / AFTER / "index.csv").write_text("\n".join([header, *corrected, ""]), encoding="utf-8")
+        if path.name == "^SIMVIX.csv":
+            june = [row for row in rows if CORRECTED[0] <= row.split(",")[1] <= CORRECTED[1]]
+            text = "\n".join([header, *map(_frightened, june), ""])
+            (data / AFTER / "fear.csv").write_text(text, encoding="utf-8")
     layout = Layout(replayed.world / "other replay")
     done = regimed(*replayed.arguments(layout.root, "--from", FIRST, "--to", OTHER_LAST, data=data))
     assert done.returncode == 0, done.stderr
@@ -163,7 +165,12 @@ def other_future(replayed: Replayed, regimed: Run) -> Layout:
 
 def _lowered(row: str) -> str:
     symbol, day, *prices, volume = row.split(",")
-    return ",".join([symbol, day, *(f"{0.93 * float(price):.4f}" for price in prices), volume])
+    return ",".join([symbol, day, *(price and f"{0.93 * float(price):.4f}" for price in prices), volume])
+
+
+def _frightened(row: str) -> str:
+    symbol, day, *prices, volume = row.split(",")
+    return ",".join([symbol, day, *(price and "40.0" for price in prices), volume])
 
 
 # What comes out
@@ -214,16 +221,16 @@ def test_every_prediction_was_made_after_the_close_and_before_the_next(replayed:
         assert datetime.fromisoformat(at) - datetime.fromisoformat(f"{day}T20:00:00Z") < timedelta(days=2)
 
 
-def test_commands_read_a_replayed_directory_as_any_other(replayed: Replayed, regimed: Run) -> None:
+def test_commands_read_a_replayed_directory_as_any_other(replayed: Replayed) -> None:
     place = Installation(replayed.layout.root)
     status = place.facts("status", code=3)
     validate("status", status)
     assert status["champion"]["version"] == "v1"
     history = place.facts("models", "history")
     validate("models-history", history)
-    events = place.facts("events", "--limit", "0", "--name", "model.")
+    events = place.facts("events", "--limit", "0", "--name", "gate.")
     validate("events", events)
-    assert "model.promoted" in {event["name"] for event in events["events"]}
+    assert [event["name"] for event in events["events"]] == ["gate.promoted", "gate.refused"]
     said = place.regimed("report", "--json")
     assert said.stdout.encode() == replayed.report
 
@@ -247,19 +254,18 @@ def test_a_replay_that_was_killed_goes_on_to_the_same_bytes(replayed: Replayed, 
     layout = Layout(replayed.world / "killed")
     arguments = replayed.arguments(layout.root, "--from", FIRST)
     open_run = "SELECT 1 FROM runs WHERE outcome = 'running'"
-    late_day = f"SELECT 1 FROM facts WHERE name = '{REACHED}' AND value > '{KNOWN}'"
-    for query in (open_run, late_day):
-        kill_when(layout, query, arguments)
+    late_day = "SELECT 1 FROM facts WHERE name = ? AND value > ?"
+    kill_when(layout, arguments, open_run)
+    kill_when(layout, arguments, late_day, REACHED, KNOWN)
     assert not (layout.root / "report").exists()
     done = regimed(*arguments)
     assert done.returncode == 0, done.stderr
     assert f"going on with the replay in {layout.root}" in done.stderr
     assert report_of(layout.root / "report") == report_of(replayed.layout.root / "report")
-    ours, theirs = everything_in(layout), everything_in(replayed.layout)
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert everything_in(layout) == everything_in(replayed.layout)
 
 
-def kill_when(layout: Layout, query: str, arguments: list[str | Path]) -> None:
+def kill_when(layout: Layout, arguments: list[str | Path], query: str, *values: str) -> None:
     """Run a command, kill it once a query of its journal finds something, and see that no child stays."""
     process = subprocess.Popen(
         [sys.executable, "-m", "regimed", *map(str, arguments)],
@@ -268,7 +274,7 @@ def kill_when(layout: Layout, query: str, arguments: list[str | Path]) -> None:
         stderr=subprocess.DEVNULL,
     )
     ends_at = time.monotonic() + LIMIT_S
-    while not finds(layout, query):
+    while not finds(layout, query, *values):
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < ends_at
         time.sleep(POLL_S)
@@ -280,9 +286,9 @@ def kill_when(layout: Layout, query: str, arguments: list[str | Path]) -> None:
         time.sleep(POLL_S)
 
 
-def finds(layout: Layout, query: str) -> bool:
+def finds(layout: Layout, query: str, *values: str) -> bool:
     try:
-        return bool(rows_of(layout.journal, query))
+        return bool(rows_of(layout.journal, query, *values))
     except (FileNotFoundError, sqlite3.OperationalError):
         return False  # it is just starting
 
@@ -329,18 +335,14 @@ def test_another_future_is_seen_once_it_is_there(replayed: Replayed, other_futur
 
 
 def test_a_correction_is_taken_and_labelled_on_the_day_it_arrives(other_future: Layout) -> None:
-    taken = rows_of(
-        other_future.journal,
-        "SELECT name, at, first_day, last_day FROM files WHERE status = 'accepted' AND at >= ? ORDER BY rowid",
-        AFTER,
-    )
     arrives = f"{AFTER}T20:20:00+00:00"
-    assert taken[:2] == [
-        (f"{AFTER}.csv", arrives, AFTER, AFTER),
-        ("index.csv", arrives, "2013-06-03", "2013-06-28"),
-    ]
-    revised = rows_of(other_future.journal, "SELECT day, at FROM label_revisions WHERE at >= ?", AFTER)
-    assert {at for day, at in revised if "2013-06-03" <= day <= "2013-06-28"} == {arrives}
+    taken = rows_of(
+        other_future.journal, "SELECT name, status, first_day, last_day FROM files WHERE at = ?", arrives
+    )
+    assert sorted(taken) == [(f"{AFTER}.csv", "taken", AFTER, AFTER), ("fear.csv", "taken", *CORRECTED)]
+    revised = rows_of(other_future.journal, "SELECT day, at FROM label_revisions")
+    assert {at for _, at in revised} == {arrives}
+    assert [day for day, _ in revised if CORRECTED[0] <= day <= CORRECTED[1]]
 
 
 # What is refused

@@ -27,7 +27,7 @@ def test_a_quick_replay_changes_what_costs_time_and_nothing_else() -> None:
     for name in settings.training.__dataclass_fields__:
         same = getattr(settings.training, name) == getattr(quick.training, name)
         assert same or name in {*cut, "processes"}, name
-    assert len(quick.training.models) == 3
+    assert set(quick.training.models) < set(settings.training.models)
     assert quick.schedule == replace(settings.schedule, every_weeks=4)
     assert replace(quick, training=settings.training, schedule=settings.schedule) == settings
 
