@@ -94,7 +94,10 @@ def read_state(layout: Layout, settings: Settings, ledger: Ledger, registry: Reg
     """
     tenures, events = registry.tenures(), registry.events()
     if not tenures:
-        raise UsageError("no version has served yet, so there is nothing to report; see: regimed models list")
+        raise UsageError(
+            f"no version has served in {layout.root} yet, so there is nothing to report;"
+            f" see: regimed models list --dir {layout.root}"
+        )
     versions = {version.name: version for version in registry.versions()}
     served = [versions[tenure.version] for tenure in tenures if tenure.version in versions]
     target = target_of(served[-1].manifest.target)

@@ -399,6 +399,19 @@ def test_a_directory_without_bars_asks_for_data(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_replay_in_which_no_version_served_says_so_and_has_no_report(
+    replayed: Replayed, regimed: Run, tmp_path: Path
+) -> None:
+    place = tmp_path / "short"
+    done = regimed(*replayed.arguments(place, "--from", FIRST, "--to", "2013-07-11"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"regimed: no version has served in {place} yet, so there is nothing to report;"
+        f" see: regimed models list --dir {place}\n"
+    )
+    assert not (place / "report").exists()
+
+
 def test_a_replay_that_is_going_on_is_not_begun_again(replayed: Replayed, regimed: Run) -> None:
     place = replayed.world / "held"
     shutil.copytree(replayed.layout.root, place)
