@@ -24,7 +24,7 @@ from daemon.cli import main
 from daemon.layout import REPLAYED, Layout
 from daemon.replay.drive import REACHED
 from registry.readonly import open_read_only
-from tests.conftest import CHECKOUT, LIMIT_S, POLL_S, Installation, json_of
+from tests.conftest import CHECKOUT, LIMIT_S, POLL_S, json_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ ablation = false
 every_weeks = 4
 """
 FIRST: Final = "2013-07-10"
-LAST: Final = "2013-09-06"
-SESSIONS: Final = 43
+LAST: Final = "2013-08-23"
+SESSIONS: Final = 33
 SLOTS: Final = ("2013-07-14T01:00:00+00:00", "2013-08-11T01:00:00+00:00")
 """Every fourth Saturday, 21:00 in New York."""
 SERVED_FROM: Final = "2013-07-12"
@@ -138,7 +138,7 @@ def replayed(regimed: Run, tmp_path_factory: pytest.TempPathFactory) -> Replayed
     regimed("simulate", "--out", world, *asked, check=True)
     (world / "config.toml").write_text(CONFIGURATION, encoding="utf-8")
     place = Replayed(world, world / "replay")
-    done = regimed(*place.arguments(place.layout.root, "--from", FIRST))
+    done = regimed(*place.arguments(place.layout.root, "--from", FIRST, "--to", LAST))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Replay of sim, {FIRST} to {LAST}: +10 % before -5 % within 14 closes\n")
     return place
@@ -217,25 +217,29 @@ def test_versions_are_trained_in_the_slots_of_the_schedule_and_nowhere_else(repl
 
 def test_every_prediction_was_made_after_the_close_and_before_the_next(replayed: Replayed) -> None:
     made = rows_of(replayed.layout.journal, "SELECT day, made_at, version FROM predictions")
-    assert len(made) == 248
+    assert len(made) == (31 + 11) * 4
     for day, at, version in made:
         begins = SLOTS[int(version[1:]) - 1]
         assert at == (f"{day}T20:20:00+00:00" if at > begins else begins)
         assert datetime.fromisoformat(at) - datetime.fromisoformat(f"{day}T20:00:00Z") < timedelta(days=2)
 
 
+def said(place: Replayed, *command: str, code: int = 0) -> str:
+    """Give what a command prints with ``--json``, in this process."""
+    with redirect_stdout(StringIO()) as out:
+        assert main([*command, "--json", "--dir", str(place.layout.root)]) == code
+    return out.getvalue()
+
+
 def test_commands_read_a_replayed_directory_as_any_other(replayed: Replayed) -> None:
-    place = Installation(replayed.layout.root)
-    status = place.facts("status", code=3)
+    status = json_of(said(replayed, "status", code=3))
     validate("status", status)
     assert status["champion"]["version"] == "v1"
-    history = place.facts("models", "history")
-    validate("models-history", history)
-    events = place.facts("events", "--limit", "0", "--name", "gate.")
+    validate("models-history", json_of(said(replayed, "models", "history")))
+    events = json_of(said(replayed, "events", "--limit", "0", "--name", "gate."))
     validate("events", events)
     assert [event["name"] for event in events["events"]] == ["gate.promoted", "gate.refused"]
-    said = place.regimed("report", "--json")
-    assert said.stdout.encode() == replayed.report
+    assert said(replayed, "report").encode() == replayed.report
 
 
 # The same each time
@@ -255,7 +259,7 @@ def test_another_replay_gives_the_same_bytes_and_prints_them(replayed: Replayed,
 
 def test_a_replay_that_was_killed_goes_on_to_the_same_bytes(replayed: Replayed, regimed: Run) -> None:
     layout = Layout(replayed.world / "killed")
-    arguments = replayed.arguments(layout.root, "--from", FIRST)
+    arguments = replayed.arguments(layout.root, "--from", FIRST, "--to", LAST)
     open_run = "SELECT 1 FROM runs WHERE outcome = 'running'"
     late_day = "SELECT 1 FROM facts WHERE name = ? AND value > ?"
     kill_when(layout, arguments, open_run)
@@ -380,7 +384,10 @@ WITHIN: Final = "within the data, which begin on 2010-01-04 and end on 2013-09-0
         (["--from", FIRST, "--into", "{world}"], "{world} is not empty and holds no replay; name a new"),
         (["--from", FIRST, "--into", "{world}/config.toml"], "{world}/config.toml is a file; name a folder"),
         (["--from", FIRST, "--into", "{world}", "--again"], "{world} holds no replay, so nothing in it is"),
-        (["--from", AFTER, "--into", "{world}/replay"], "{world}/replay holds a replay of other first; name"),
+        (
+            ["--from", AFTER, "--to", LAST, "--into", "{world}/replay"],
+            "{world}/replay holds a replay of other first; name",
+        ),
         (["--from", FIRST, "--data", "{world}"], "{world} holds no bars (3 files were looked at); name a"),
         (["--from", FIRST, "--data", "{world}/no"], "{world}/no cannot be read: No such file or directory"),
     ],
@@ -415,14 +422,16 @@ def test_a_replay_in_which_no_version_served_says_so_and_has_no_report(
     assert not (place / "report").exists()
 
 
-def test_a_replay_that_is_going_on_is_not_begun_again(replayed: Replayed, regimed: Run) -> None:
-    place = replayed.world / "held"
+def test_a_replay_that_is_going_on_is_not_begun_again(
+    replayed: Replayed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "held"
     shutil.copytree(replayed.layout.root, place)
     lock = DaemonLock.acquire(Layout(place).lock)
     try:
-        done = regimed(*replayed.arguments(place, "--from", FIRST, "--again"))
+        code = main([str(each) for each in replayed.arguments(place, "--from", FIRST, "--again")])
     finally:
         lock.release()
-    assert done.returncode == 1
-    assert "already runs the daemon of" in done.stderr
+    assert code == 1
+    assert "already runs the daemon of" in capsys.readouterr().err
     assert report_of(place) == report_of(replayed.layout.root)
