@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.children.data import settings_of
+from daemon.children.served import served_by
 from daemon.children.sides import (
     candidate_of,
     drift_alarms,
@@ -41,10 +42,14 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     sectors = sectors_of(settings.gate, layout.root)
     with Registry.open(layout.registry) as registry:
         version, champion = registry.version(job["version"]), registry.champion()
+        served = None
+        if champion is not None:
+            through = int(version.manifest.data_version)
+            served = served_by(layout, settings, champion, through=through)
         report = judge(
             candidate_of(registry, version, now, settings),
             None if champion is None else replace(known_of(champion, now), drift_alarms=drift_alarms(layout)),
-            with_sectors(evidence_of(registry, version, champion), sectors),
+            with_sectors(evidence_of(registry, version, champion, served), sectors),
             policy,
             ledger_against(registry, version, champion),
         )

@@ -14,6 +14,7 @@ import numpy as np
 from daemon.adapters.ledger import Ledger as Journaled
 from daemon.children.champion import golden_reproduces, load_version
 from daemon.children.references import alarms_of
+from daemon.children.served import with_served
 from daemon.children.stored import CANDIDATE, PRIOR, common_rows, evidence_of_bytes
 from regime.features.own import feature_hash
 from registry.errors import RegistryError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from daemon.layout import Layout
     from daemon.settings import Settings
+    from regime.live_exam import MadePredictions
     from registry.store import Registry
     from registry.types import ModelVersion
 
@@ -85,8 +87,16 @@ def invariants_of(registry: Registry, version: ModelVersion, settings: Settings)
     )
 
 
-def evidence_of(registry: Registry, version: ModelVersion, champion: ModelVersion | None) -> Evidence | None:
-    """Give the rows that both predicted out of sample; ``None`` if there are none to compare."""
+def evidence_of(
+    registry: Registry,
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    served: MadePredictions | None = None,
+) -> Evidence | None:
+    """Give the rows that both predicted out of sample; ``None`` if there are none to compare.
+
+    ``served`` is what the champion said while it served, which stands for it on those days.
+    """
     own = _stored(registry, version)
     classes = version.manifest.classes
     if champion is None:
@@ -94,6 +104,8 @@ def evidence_of(registry: Registry, version: ModelVersion, champion: ModelVersio
     if champion.manifest.target != version.manifest.target:
         return None
     other = _stored(registry, champion)
+    if served is not None:
+        other = with_served(other, served, own)
     own_at, other_at = common_rows(own, other)
     return _rows(own, own_at, classes, _proba(other, CANDIDATE, classes)[other_at])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from daemon.children.served import served_by
 from daemon.children.sides import (
     candidate_of,
     drift_alarms,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from daemon.layout import Layout
     from daemon.model_comparison import Comparison, Difference, Made, Score
+    from daemon.settings import Settings
     from registry.evidence import Evidence
     from registry.gate import GateReport
     from registry.store import Registry
@@ -85,7 +87,7 @@ def _compared(
 ) -> Compared:
     settings, at = settings_of(layout), now()
     policy = policy_of(settings.gate.policy, layout.root) if policy_asked is None else policy_of(policy_asked)
-    evidence = with_sectors(_common(registry, a, b), sectors_of(settings.gate, layout.root))
+    evidence = with_sectors(_common(registry, layout, settings, a, b), sectors_of(settings.gate, layout.root))
     ledger = ledger_against(registry, a, b)
     champion = registry.champion()
     # The monitors watch what the champion was trained on; of another version they know nothing.
@@ -106,8 +108,10 @@ def _compared(
     )
 
 
-def _common(registry: Registry, a: ModelVersion, b: ModelVersion) -> Evidence:
-    """Give the rows that both predicted out of sample.
+def _common(
+    registry: Registry, layout: Layout, settings: Settings, a: ModelVersion, b: ModelVersion
+) -> Evidence:
+    """Give the rows that both predicted out of sample; what B said while it served stands for it then.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def _common(registry: Registry, a: ModelVersion, b: ModelVersion) -> Evidence:
             f"{a.name} and {b.name} cannot be compared: their classes are {', '.join(a.manifest.classes)}"
             f" and {', '.join(b.manifest.classes)}; compare versions of one target"
         )
-    evidence = evidence_of(registry, a, b)
+    evidence = evidence_of(registry, a, b, served_by(layout, settings, b, through=None))
     if evidence is None:
         told = [", ".join(f"{key} {value}" for key, value in each.manifest.target.items()) for each in (a, b)]
         raise UsageError(
