@@ -107,7 +107,7 @@ def test_a_refit_can_be_shown_to_be_safe_in_a_crash_that_came_after_the_champion
     v1, v2 = registry.version("v1"), registry.version("v2")
     now = NOON + timedelta(days=30)
 
-    def verdict(served: MadePredictions | None) -> tuple[Verdict, int]:
+    def verdict(served: MadePredictions | None) -> tuple[Verdict, int | None]:
         report = judge(
             known_of(v2, now), known_of(v1, now), evidence_of(registry, v2, v1, served), DEFAULT, Ledger()
         )
