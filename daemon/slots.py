@@ -24,7 +24,7 @@ def last_slot(settings: ScheduleSettings, now: datetime) -> datetime:
     >>> last_slot(ScheduleSettings(), datetime(2024, 1, 10, 12, tzinfo=UTC)).isoformat()
     '2024-01-06T21:00:00-05:00'
     >>> last_slot(ScheduleSettings(every_weeks=4), datetime(2024, 1, 10, 12, tzinfo=UTC)).isoformat()
-    '2023-12-23T21:00:00-05:00'
+    '2023-12-16T21:00:00-05:00'
     """
     local = now.astimezone(ZoneInfo(settings.timezone))
     day = local.date() - timedelta(days=(local.weekday() - WEEKDAYS.index(settings.weekday)) % 7)
