@@ -25,6 +25,7 @@ test: check
 
 soak: setup
 	$(PYTEST) -m long
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) tests/property
 
 check: lint types contracts fast
 
