@@ -76,6 +76,9 @@ class Evidence:
     sector
         Shape (n_rows,), the sector of each symbol; an empty one counts in none. None if sectors are not
         known.
+    served
+        Shape (n_rows,), whether the champion's side is what it said while it served. That may be of a fit
+        that has grown old, so a large gain there is no sign of a leak. None: nowhere.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Evidence:
     prior: NDArray[np.float64] | None
     classes: tuple[str, ...]
     sector: NDArray[np.str_] | None = None
+    served: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         _check_classes(self)
@@ -117,6 +121,7 @@ class Evidence:
             champion=None if self.champion is None else self.champion[order],
             prior=None if self.prior is None else self.prior[order],
             sector=None if self.sector is None else self.sector[order],
+            served=None if self.served is None else self.served[order],
         )
 
     def digest(self) -> str:
@@ -131,6 +136,8 @@ class Evidence:
             digest.update(name.encode() + probabilities[order].astype("<f8").tobytes())
         if self.sector is not None:
             digest.update(("sector\0" + "\0".join(self.sector[order].astype(np.str_).tolist())).encode())
+        if self.served is not None:
+            digest.update(b"served\0" + self.served[order].astype(np.bool_).tobytes())
         return digest.hexdigest()
 
 
@@ -163,6 +170,8 @@ def _check_shapes(evidence: Evidence) -> None:
     expected |= {name: (rows, classes) for name, _ in _probabilities(evidence)}
     if evidence.sector is not None:
         expected["sector"] = (rows,)
+    if evidence.served is not None:
+        expected["served"] = (rows,)
     for name, shape in expected.items():
         if getattr(evidence, name).shape != shape:
             raise EvidenceInvalidError(

@@ -276,7 +276,7 @@ def _decide_successor(
     questions: Sequence[str],
 ) -> tuple[Verdict, str]:
     shown = benefit is not None and benefit.shown
-    stale = champion.age_days is not None and champion.age_days > case.policy.refresh_days
+    stale = _is_due_for_refresh(case)
     if case.kind() is Kind.CHANGE and not shown and not stale:
         return (
             Verdict.HOLD_EQUIVALENT,
@@ -304,16 +304,47 @@ def _decide_successor(
 def _suspicion(case: _Case, verdicts: Sequence[RegimeVerdict], disagreement: float | None) -> str | None:
     largest = case.policy.accuracy_gain_max
     leaking = [
-        each.regime for each in verdicts if each.accuracy_mean is not None and each.accuracy_mean > largest
+        each.regime
+        for each in verdicts
+        if each.accuracy_mean is not None
+        and each.accuracy_mean > largest
+        and _gains_alike(case.evidence, each.regime, largest)
     ]
     if leaking:
         return f"Leak suspected: accuracy gains more than {largest:g} in {_listed(leaking)}."
-    if case.kind() is Kind.REFIT and disagreement is not None and disagreement > case.policy.disagreement_max:
+    young = not _is_due_for_refresh(case)  # what an old fit calls today says little of a new one
+    is_refit = case.kind() is Kind.REFIT
+    if is_refit and young and disagreement is not None and disagreement > case.policy.disagreement_max:
         return (
             f"A refit that calls another class than the champion on {disagreement:.0%} of the rows"
             f" of the last {case.policy.disagreement_days} days is no refit; look at data and artifact."
         )
     return None
+
+
+def _is_due_for_refresh(case: _Case) -> bool:
+    champion = case.champion
+    if champion is None or champion.age_days is None:
+        return False
+    return champion.age_days > case.policy.refresh_days
+
+
+def _gains_alike(rows: Evidence | None, regime: Regime, largest: float) -> bool:
+    """Tell whether accuracy also gains so much where both sides are taken alike, by their walk-forward.
+
+    A champion that has served for years is an old fit: what a refit gains over it, as in the first crash that
+    it meets, is what retraining is for.
+    """
+    if rows is None or rows.champion is None or rows.served is None:
+        return True
+    alike = (rows.regime == regime.value) & ~rows.served
+    if not alike.any():
+        return False
+    own, other = (
+        float(daily_means(rows.date[alike], hits(each[alike], rows.truth[alike])).mean())
+        for each in (rows.candidate, rows.champion)
+    )
+    return own - other > largest
 
 
 def _suspicion_of_first(case: _Case, tested: Sequence[Regime]) -> str | None:

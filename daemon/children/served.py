@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from registry.types import ModelVersion
 
     Columns = dict[str, NDArray[Any]]
+
+
+SERVED: Final = "served"
+"""The column that tells which rows are what the version said while it served."""
 
 
 def served_by(
@@ -78,4 +82,5 @@ def with_served(evidence: Columns, made: MadePredictions, truth_of: Columns) -> 
         "truth": truth_of["truth"][matured],
         **{f"{CANDIDATE}_{name}": made.proba[rows, at] for at, name in enumerate(made.classes)},
     }
-    return {name: np.concatenate([evidence[name][kept], said[name]]) for name in names}
+    marked: Columns = {SERVED: np.repeat([False, True], [int(kept.sum()), len(rows)])}
+    return marked | {name: np.concatenate([evidence[name][kept], said[name]]) for name in names}

@@ -14,7 +14,7 @@ import numpy as np
 from daemon.adapters.ledger import Ledger as Journaled
 from daemon.children.champion import golden_reproduces, load_version
 from daemon.children.references import alarms_of
-from daemon.children.served import with_served
+from daemon.children.served import SERVED, with_served
 from daemon.children.stored import CANDIDATE, PRIOR, common_rows, evidence_of_bytes
 from regime.features.own import feature_hash
 from registry.errors import RegistryError
@@ -107,7 +107,8 @@ def evidence_of(
     if served is not None:
         other = with_served(other, served, own)
     own_at, other_at = common_rows(own, other)
-    return _rows(own, own_at, classes, _proba(other, CANDIDATE, classes)[other_at])
+    rows = _rows(own, own_at, classes, _proba(other, CANDIDATE, classes)[other_at])
+    return replace(rows, served=other[SERVED][other_at]) if SERVED in other else rows
 
 
 def _stored(registry: Registry, version: ModelVersion) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,19 @@ def test_a_refit_can_be_shown_to_be_safe_in_a_crash_that_came_after_the_champion
 
     assert verdict(None) == (Verdict.SHADOW, 0)
     assert verdict(made(said(0.3, 4), slice(CALM, None))) == (Verdict.PROMOTE, CRASH)
+
+
+def test_a_large_gain_over_an_old_fit_is_no_leak_and_one_over_its_walk_forward_is(registry: Registry) -> None:
+    v1, v2 = registry.version("v1"), registry.version("v2")
+    rows = evidence_of(registry, v2, v1, made(said(0.0, 4), slice(CALM, None)))
+    assert rows is not None
+    old = judge(known_of(v2, NOON), known_of(v1, NOON + timedelta(days=200)), rows, DEFAULT, Ledger())
+    (crash,) = [each for each in old.regimes if each.regime is Regime.CRASH]
+    assert crash.accuracy_mean is not None
+    assert crash.accuracy_mean > DEFAULT.accuracy_gain_max
+    assert old.verdict is Verdict.PROMOTE
+    alike = judge(known_of(v2, NOON), known_of(v1, NOON), replace(rows, served=None), DEFAULT, Ledger())
+    assert alike.verdict is Verdict.HOLD_SUSPICIOUS
 
 
 def test_a_refit_that_is_worse_than_the_champion_was_in_a_crash_is_rejected(registry: Registry) -> None:
