@@ -204,6 +204,7 @@ SHARED: Final = frozenset({"archived", "eve", "trained"})
 """Fixtures that take long to make and are only read."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the tests of a file, and those that share a directory, to one process, which makes it once."""
     for item in items:
