@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daemon.adapters.lock import DaemonLock
 from daemon.commands.context import journal_faults_named, reading, settings_of
@@ -21,6 +21,7 @@ from daemon.layout import REPLAYED, Layout, layout_of
 from daemon.markets import first_of
 from daemon.replay.drive import Plan, prepare, replaying
 from daemon.replay.history import History
+from daemon.settings import POLICY_SUFFIX
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from daemon.replay.drive import Progress
-    from daemon.settings import Settings
+    from daemon.settings import GateSettings, Settings
 
 TOLD_EVERY_S: Final = 30.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
@@ -112,12 +113,36 @@ def fast(settings: Settings) -> Settings:
 def _settings(options: argparse.Namespace) -> Settings:
     """Give the settings of the file that is named, or of the directory; nothing is polled in a replay."""
     if options.config is None:
-        settings = settings_of(layout_of(options))
+        layout = layout_of(options)
+        settings, beside = settings_of(layout), layout.root
     else:
-        settings = read_configuration(Path(options.config), {}).settings
-    feeds = {name: replace(feed, enabled=False) for name, feed in settings.feeds.items()}
-    settings = replace(settings, feeds=feeds, watch=replace(settings.watch, archive=()))
+        path = Path(options.config).resolve()
+        settings, beside = read_configuration(path, {}).settings, path.parent
+    settings = secluded(settings, beside)
     return fast(settings) if options.fast else settings
+
+
+def secluded(settings: Settings, beside: Path) -> Settings:
+    """Give settings that reach for nothing outside: no feed, no watched folder, no mirror.
+
+    The files of the gate, which may be named relative to the configuration in ``beside``, are named in full.
+    """
+    gate = settings.gate
+    own: dict[str, Any] = {
+        name: str(beside / getattr(gate, name)) for name in ("policy", "sectors") if _is_file(gate, name)
+    }
+    return replace(
+        settings,
+        feeds={name: replace(feed, enabled=False) for name, feed in settings.feeds.items()},
+        watch=replace(settings.watch, archive=()),
+        mirror=replace(settings.mirror, mlflow_uri=""),
+        gate=replace(gate, **own),
+    )
+
+
+def _is_file(gate: GateSettings, name: str) -> bool:
+    value: str = getattr(gate, name)
+    return bool(value) and (name == "sectors" or value.endswith(POLICY_SUFFIX))
 
 
 def _history(options: argparse.Namespace, settings: Settings) -> History:

@@ -6,16 +6,27 @@ import io
 import sys
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from daemon.children.data import Market, market_of_bars
-from daemon.commands.replay import TOLD_EVERY_S, Telling, fast
+from daemon.commands.replay import TOLD_EVERY_S, Telling, fast, secluded
 from daemon.replay.drive import Progress
 from daemon.replay.market import RememberedMarket
-from daemon.settings import MarketSettings, Settings
+from daemon.settings import (
+    FeedSettings,
+    GateSettings,
+    MarketSettings,
+    MirrorSettings,
+    Settings,
+    WatchSettings,
+)
 from regime.simulator import SimulationSettings, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Settings of a quick replay
 
@@ -120,3 +131,20 @@ def test_a_remembered_market_says_what_the_market_says_and_computes_it_once(mark
         assert remembered.features(last_days=last_days) is rows
         assert remembered.volatility(rows) is remembered.volatility(rows)
     assert remembered.features(last_days=1) is not remembered.features(last_days=5)
+
+
+def test_a_replay_reaches_for_nothing_outside_and_finds_the_files_of_the_gate(tmp_path: Path) -> None:
+    given = Settings(
+        feeds={"cboe_vix": FeedSettings(enabled=True)},
+        watch=WatchSettings(archive=("/somewhere",)),
+        mirror=MirrorSettings(mlflow_uri="http://127.0.0.1:5000"),
+        gate=GateSettings(policy="mine.toml", sectors="sectors.csv"),
+    )
+    found = secluded(given, tmp_path)
+    assert not found.feeds["cboe_vix"].enabled
+    assert (found.watch.archive, found.mirror.mlflow_uri) == ((), "")
+    assert (found.gate.policy, found.gate.sectors) == (
+        str(tmp_path / "mine.toml"),
+        str(tmp_path / "sectors.csv"),
+    )
+    assert secluded(Settings(), tmp_path).gate == GateSettings()
