@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+GATE: Final = "gate"
+"""Who acts in the registry where nobody did by hand."""
 SESSIONS_MAX: Final = 252
 """A verdict is held against the year after it: what a version would have said ten years later is another
 question, and would make the account as slow as it is long."""
@@ -177,11 +179,17 @@ def champions(state: State, judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _verdict_of(tenure: Tenure, judged: Sequence[Judged]) -> str:
-    """Give the verdict that led to a tenure; where none did, what the registry calls the deed."""
+    """Give the verdict that led to a tenure; where none did, what the registry calls the deed.
+
+    Whom the gate promotes though all history left a doubt was proven on fresh days.
+    """
+    if tenure.kind is not EventKind.PROMOTED:
+        return tenure.kind.value.upper()
+    if tenure.actor != GATE:
+        return Verdict.FORCED.value
     own = [each for each in judged if each.version == tenure.version and each.at <= tenure.since]
-    if tenure.kind is EventKind.PROMOTED and own:
-        return own[-1].report.verdict.value
-    return tenure.kind.value.upper()
+    is_first = bool(own) and own[-1].report.verdict is Verdict.BOOTSTRAP
+    return (Verdict.BOOTSTRAP if is_first else Verdict.PROMOTE).value
 
 
 def _trained_to(state: State, version: str) -> str | None:
