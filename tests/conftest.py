@@ -207,9 +207,12 @@ SHARED: Final = frozenset({"archived", "eve", "trained"})
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the tests of a file, and those that share a directory, to one process, which makes it once."""
+    shared: dict[Path, set[str]] = {}
     for item in items:
-        shared = SHARED & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("+".join(sorted(shared)) or str(item.path)))
+        shared.setdefault(item.path, set()).update(SHARED & set(getattr(item, "fixturenames", ())))
+    for item in items:
+        group = "+".join(sorted(shared[item.path])) or str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
