@@ -24,8 +24,7 @@ import numpy as np
 from daemon.adapters.archive import ArchiveFolder
 from daemon.children.archive import Assignment, build_archive
 from daemon.children.data import Market
-from daemon.errors import DaemonError
-from daemon.formats import FileRejectedError, read_bars
+from daemon.formats.folder import read_folder
 from regime.event_capture import (
     CLOSED,
     OPENED,
@@ -51,17 +50,6 @@ REPETITIONS = 3
 SAME_SHARE = 0.5
 WEIGHT = 0.1
 Row = dict[str, object]
-
-
-def read_folder(folder: Path) -> Bars:
-    """Give the bars of every file of a folder that is one of bars."""
-    found = []
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        try:
-            found.append(read_bars(path, name=path.name).bars)
-        except (FileRejectedError, DaemonError):
-            continue  # notes and tables of other things
-    return Bars.concat(found)
 
 
 def market_of(bars: Bars, options: argparse.Namespace) -> tuple[Market, tuple[MarketDay, ...]]:
@@ -182,7 +170,7 @@ def main() -> None:
     if not options.data:
         parser.error("give a folder of bars with --data or REGIMED_DATA")
     start = time.perf_counter()
-    bars = read_folder(Path(options.data))
+    bars, _ = read_folder(Path(options.data))
     market, days = market_of(bars, options)
     seconds = {"read_and_label": time.perf_counter() - start}
     built, manifests = build(market)

@@ -35,10 +35,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from benchmarks.archive import read_folder
 from daemon.children.data import Market
 from daemon.children.fit_cache import FitCache, versions_salt
 from daemon.children.fits import Fits, fit_and_pack, local_processes
+from daemon.formats.folder import read_folder
 from regime.ablation import paired_difference
 from regime.barrier.inputs import volatility_inputs
 from regime.bootstrap import block_bootstrap_interval
@@ -390,7 +390,7 @@ EXAMS: Final[dict[str, Callable[[Bench], None]]] = {
 
 def market_of(options: argparse.Namespace) -> Market:
     """Give the market of a folder of files."""
-    bars = read_folder(Path(options.data))
+    bars, _ = read_folder(Path(options.data))
     index, given = bars.of_symbol(options.index), bars.of_symbol(options.fear)
     left_out = [options.index, options.fear, *options.without]
     return Market(

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.archive import print_rows, read_folder
+from benchmarks.archive import print_rows
 from benchmarks.label_figures import (
     YEAR_DAYS,
     calm_figures,
@@ -39,6 +39,7 @@ from benchmarks.label_figures import (
 )
 from benchmarks.label_peers import peers, run_peer
 from daemon.figures import INK, PALE_INK
+from daemon.formats.folder import read_folder
 from daemon.plots import FILL
 from regime.labels import (
     LABELERS,
@@ -95,7 +96,7 @@ class Contestant:
 
 def market_of(options: argparse.Namespace) -> Market:
     """Give the market of a folder."""
-    bars = read_folder(Path(options.data))
+    bars, _ = read_folder(Path(options.data))
     index, fear = bars.of_symbol(options.index), bars.of_symbol(options.fear)
     chosen = (index.date >= np.datetime64(options.first)) & (index.date <= np.datetime64(options.last))
     assert len(fear), f"the folder has no bars of {options.fear}"

@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from benchmarks.archive import read_folder
 from daemon.children.fit_cache import FitCache, versions_salt
 from daemon.children.fits import Fits, fit_and_pack, local_processes
+from daemon.formats.folder import read_folder
 from regime.features import catalogue_hash, compute_features
 from regime.fit_jobs import FINAL, FitJob, job_seed
 from regime.labels import effective_fear, label_days, labeler_named
@@ -148,7 +148,7 @@ def simulated(rows: int) -> Rows:
 
 def stored(folder: Path, index: str, fear: str) -> Rows:
     """Give rows of the bars of all files of a folder."""
-    every = read_folder(folder)
+    every, _ = read_folder(folder)
     own = (every.symbol != index) & (every.symbol != fear)
     return rows_of(every.take(own), every.of_symbol(index), every.of_symbol(fear))
 

@@ -6,7 +6,7 @@ without its weight. ``regime.frames`` converts to and from pandas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
@@ -305,6 +305,18 @@ class RegimeSeries:
     def __len__(self) -> int:
         return len(self.date)
 
+    def through(self, last: np.datetime64) -> Self:
+        """Give the labels up to a day, that day's included."""
+        count = int(np.searchsorted(self.date, last, side="right"))
+        return replace(
+            self,
+            date=self.date[:count],
+            regime=self.regime[:count],
+            reason=self.reason[:count],
+            pending=self.pending[:count],
+            provisional=self.provisional[:count],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FeatureTable:
@@ -324,6 +336,10 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.date)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Give some of the rows, by positions or by a mask."""
+        return replace(self, symbol=self.symbol[rows], date=self.date[rows], values=self.values[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ from registry.statistics import alpha_spent, combined_p, daily_means, hits, weig
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from registry.evidence import Evidence
     from registry.policy import Policy
 
@@ -340,11 +342,12 @@ def _gains_alike(rows: Evidence | None, regime: Regime, largest: float) -> bool:
     alike = (rows.regime == regime.value) & ~rows.served
     if not alike.any():
         return False
-    own, other = (
-        float(daily_means(rows.date[alike], hits(each[alike], rows.truth[alike])).mean())
-        for each in (rows.candidate, rows.champion)
-    )
-    return own - other > largest
+    return _accuracy(rows, rows.candidate, alike) - _accuracy(rows, rows.champion, alike) > largest
+
+
+def _accuracy(rows: Evidence, proba: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    """Give the mean over days of the share of rows whose most probable class came true."""
+    return float(daily_means(rows.date[inside], hits(proba[inside], rows.truth[inside])).mean())
 
 
 def _suspicion_of_first(case: _Case, tested: Sequence[Regime]) -> str | None:
@@ -358,10 +361,7 @@ def _suspicion_of_first(case: _Case, tested: Sequence[Regime]) -> str | None:
     leaking = []
     for regime in tested:
         inside = rows.regime == regime.value
-        own, prior = (
-            float(daily_means(rows.date[inside], hits(each[inside], rows.truth[inside])).mean())
-            for each in (rows.candidate, rows.prior)
-        )
+        own, prior = (_accuracy(rows, each, inside) for each in (rows.candidate, rows.prior))
         if own - prior > most * (1 - prior):
             leaking.append(regime)
     if not leaking:

@@ -55,7 +55,7 @@ def _monitors() -> tuple[Any, ...]:
 def drift_references(market: Market, rows: TrainingSet, features: FeatureTable) -> dict[str, bytes]:
     """Fit every monitor on the days that a version was trained on."""
     trained = (features.date >= rows.date[0]) & (features.date <= rows.date[-1])
-    days = _days(_table_of(features, trained), _labels_through(market.labels, rows.date[-1]), market.bars)
+    days = _days(features.take(trained), market.labels.through(rows.date[-1]), market.bars)
     generator = np.random.default_rng(SEED)
     return {
         PREFIX + monitor.name: monitor.fit(days[monitor.name], generator).to_bytes()
@@ -160,25 +160,3 @@ def _aggregates(features: FeatureTable, bars: Bars) -> tuple[AggregateDay, ...]:
         values = features.values[features.date == day]
         found.append(aggregate_day(day.item(), returns[bars.date == day], values))
     return tuple(found)
-
-
-def _table_of(features: FeatureTable, kept: np.ndarray[Any, Any]) -> FeatureTable:
-    return type(features)(
-        symbol=features.symbol[kept],
-        date=features.date[kept],
-        names=features.names,
-        values=features.values[kept],
-        catalogue_hash=features.catalogue_hash,
-    )
-
-
-def _labels_through(labels: RegimeSeries, last: np.datetime64) -> RegimeSeries:
-    count = int(np.searchsorted(labels.date, last, side="right"))
-    return type(labels)(
-        labeler=labels.labeler,
-        date=labels.date[:count],
-        regime=labels.regime[:count],
-        reason=labels.reason[:count],
-        pending=labels.pending[:count],
-        provisional=labels.provisional[:count],
-    )

@@ -67,13 +67,7 @@ def predict_day(
 ) -> list[dict[str, Any]]:
     """Give the champion's probabilities of every symbol that has a bar on ``day``."""
     at = np.flatnonzero(features.date == day)
-    rows = type(features)(
-        symbol=features.symbol[at],
-        date=features.date[at],
-        names=features.names,
-        values=features.values[at],
-        catalogue_hash=features.catalogue_hash,
-    )
+    rows = features.take(at)
     regime = market.labels.regime[int(np.searchsorted(market.labels.date, day))]
     classes = champion.version.manifest.classes
     inputs = champion.inputs_of(rows, market, np.full(len(at), regime.value))

@@ -90,7 +90,7 @@ def answer_day(
     FeatureMismatchError
         If the features are not those of the version.
     """
-    rows = _rows(features, features.date == day)
+    rows = features.take(features.date == day)
     regime = market.labels.regime[int(np.searchsorted(market.labels.date, day))]
     inputs = serving.loaded.inputs_of(rows, market, np.full(len(rows), regime.value))
     return answer_rows(serving, rows, inputs, settings)
@@ -179,16 +179,6 @@ def _infinite(values: NDArray[np.floating], names: NDArray[np.str_]) -> str | No
 
 def _by_class(classes: tuple[str, ...], proba: NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(classes, proba.round(6).tolist(), strict=True))
-
-
-def _rows(features: FeatureTable, kept: NDArray[np.bool_]) -> FeatureTable:
-    return type(features)(
-        symbol=features.symbol[kept],
-        date=features.date[kept],
-        names=features.names,
-        values=features.values[kept],
-        catalogue_hash=features.catalogue_hash,
-    )
 
 
 def _inputs(inputs: Inputs, at: NDArray[np.intp]) -> Inputs:

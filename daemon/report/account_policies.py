@@ -127,13 +127,7 @@ class _Batch:
         days = int((market.index.date >= rows.date[0]).sum())
         table = market.features(last_days=days)
         at = places_of(rows.date, rows.symbol, table.date, table.symbol)
-        own = type(table)(
-            symbol=table.symbol[at],
-            date=table.date[at],
-            names=table.names,
-            values=table.values[at],
-            catalogue_hash=table.catalogue_hash,
-        )
+        own = table.take(at)
         inputs = Inputs(
             X=own.values.astype(np.float32), volatility=market.volatility(own), regime=rows.regime
         )

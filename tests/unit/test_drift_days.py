@@ -46,19 +46,10 @@ def _until(market: Market, sessions: int) -> Market:
     last = market.index.date[sessions - 1]
     parts = {name: getattr(market, name) for name in ("bars", "index", "fear")}
     cut = {name: bars.take(bars.date <= last) for name, bars in parts.items()}
-    labels = market.labels
-    kept = int(np.searchsorted(labels.date, last, side="right"))
     return Market(
         name=market.name,
         **cut,
-        labels=type(labels)(
-            labeler=labels.labeler,
-            date=labels.date[:kept],
-            regime=labels.regime[:kept],
-            reason=labels.reason[:kept],
-            pending=labels.pending[:kept],
-            provisional=labels.provisional[:kept],
-        ),
+        labels=market.labels.through(last),
     )
 
 
