@@ -8,6 +8,7 @@ import numpy as np
 
 from regime.barrier.forecast import FEAR
 from regime.barrier.members import correct_series, learnable_rows
+from regime.memo import no_memo
 from regime.models.pool import NO_CALIBRATION, POOLS
 from regime.pooling import PoolRows, pool_rows
 from regime.predictions import Predictions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from regime.barrier.members import BarrierHistory
     from regime.fitting import Results
+    from regime.memo import Memo
     from regime.models.pool import Pool
     from regime.recipe import TrainingSettings
     from regime.training_set import TrainingSet
@@ -33,6 +35,7 @@ def out_of_fold(
     folds: Sequence[Fold],
     results: Results,
     barrier: BarrierHistory | None,
+    memo: Memo = no_memo,
 ) -> tuple[Predictions, Pool]:
     """Give the predictions of all folds in date order, and the pool of tomorrow."""
     rows = np.concatenate([fold.validate for fold in folds])
@@ -57,10 +60,10 @@ def out_of_fold(
         barrier=baselines.get(VOLATILITY_BARRIER, baselines[REGIME_PRIOR]),
         embargo_days=settings.walk_forward.embargo_days,
     )
-    pools = {kind: pool_rows(pool_input, kind, NO_CALIBRATION) for kind in POOLS}
+    pools = {kind: pool_rows(pool_input, kind, NO_CALIBRATION, memo) for kind in POOLS}
     chosen = pools[settings.ensemble]
     if settings.calibration != NO_CALIBRATION:
-        chosen = pool_rows(pool_input, settings.ensemble, settings.calibration)
+        chosen = pool_rows(pool_input, settings.ensemble, settings.calibration, memo)
     predictions = Predictions(
         date=pool_input.date,
         symbol=training_set.symbol[rows],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from regime.calendar_blocks import QUARTER, YEAR, calendar_blocks, matured_sessions
+from regime.memo import no_memo
 from regime.models.hedge import Judged, hedge
 from regime.models.pool import (
     BARRIER_PLUS,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from regime.memo import Memo
 
     LogProba = NDArray[np.float64]
 
@@ -69,10 +73,15 @@ class Pooled:
     pool: Pool
 
 
-def pool_rows(rows: PoolRows, kind: str, calibration: str) -> Pooled:
-    """Combine members by ``kind``, and calibrate by regime if asked, from what had matured on each day."""
+def pool_rows(rows: PoolRows, kind: str, calibration: str, memo: Memo = no_memo) -> Pooled:
+    """Combine members by ``kind``, and calibrate by regime if asked, from what had matured on each day.
+
+    ``memo`` is asked for the stacks of years that an earlier run has seen.
+    """
     with threadpool_limits(limits=1):  # sums must not depend on how many cores there are
-        pooled = {MEAN: _mean, STACKING: _stacked, BARRIER_PLUS: _hedged}[kind](rows)
+        pooled = (
+            _stacked(rows, memo) if kind == STACKING else {MEAN: _mean, BARRIER_PLUS: _hedged}[kind](rows)
+        )
         return _calibrated(rows, pooled) if calibration == BY_REGIME else pooled
 
 
@@ -111,7 +120,7 @@ def _losses(y: NDArray[np.int64], log_proba: LogProba) -> NDArray[np.float64]:
     return losses
 
 
-def _stacked(rows: PoolRows) -> Pooled:
+def _stacked(rows: PoolRows, memo: Memo) -> Pooled:
     """Refit the stack each year on what has matured; a member that failed in any fold is left out."""
     complete = {name: each for name, each in rows.members().items() if not np.isnan(each).any()}
     if not complete:
@@ -121,17 +130,22 @@ def _stacked(rows: PoolRows) -> Pooled:
     proba = np.empty_like(rows.prior)
     for start, block in calendar_blocks(rows.date, YEAR):
         known = np.flatnonzero(learnable < np.searchsorted(sessions, start))
-        stack = _stack_of(members, rows.y, known)
+        said, y = [each[known] for each in members], rows.y[known]
+        stack = Stack(**memo("stack", (*said, y), partial(_stack_arrays, said, y)))
         proba[block] = np.exp(stack.log_probabilities([each[block] for each in members]))
-    last = _stack_of(members, rows.y, np.arange(len(rows.y)))
+    last = _stack_of(members, rows.y)
     pool = Pool(kind=STACKING, weights=equal_weights(list(complete)), stack=last)
     return Pooled(proba=proba, pool=pool)
 
 
-def _stack_of(members: list[LogProba], y: NDArray[np.int64], known: NDArray[np.intp]) -> Stack:
-    if len(known) < LEARN_ROWS_MIN:
+def _stack_arrays(members: list[LogProba], y: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    return asdict(_stack_of(members, y))
+
+
+def _stack_of(members: list[LogProba], y: NDArray[np.int64]) -> Stack:
+    if len(y) < LEARN_ROWS_MIN:
         return geometric_mean(len(members), members[0].shape[1])
-    return fit_stack([each[known] for each in members], y[known])
+    return fit_stack(members, y)
 
 
 def _calibrated(rows: PoolRows, pooled: Pooled) -> Pooled:

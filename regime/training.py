@@ -21,6 +21,7 @@ from regime.features.catalogue import market_wide
 from regime.fit_jobs import FINAL, job_seed
 from regime.fit_rows import choose_rows
 from regime.fitting import Fitter, PlannedFits, Progress, failures_of, fitted_models
+from regime.memo import no_memo
 from regime.models.ensemble import Ensemble
 from regime.out_of_fold import out_of_fold
 from regime.recipe import FROM_BARRIER, recipe_hash
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from regime.fit_jobs import FitJob, FitResult
     from regime.fit_rows import FitAccount
     from regime.fitting import FitFailure
+    from regime.memo import Memo
     from regime.predictions import Predictions
     from regime.recipe import TrainingSettings
     from regime.scorecard import Scorecard
@@ -92,6 +94,7 @@ def train(
     execute: Callable[[Iterable[FitJob]], Iterator[FitResult]],
     report: Callable[[Progress], None],
     events: Sequence[RareEvent] = RARE_EVENTS,
+    memo: Memo = no_memo,
 ) -> TrainingResult:
     """Examine every member in purged walk-forward, then fit it on all matured rows.
 
@@ -110,6 +113,8 @@ def train(
         Called after each fit.
     events
         Rare events from which an archive share is drawn.
+    memo
+        Asked for what an earlier run computed of the same rows.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def train(
     folds = settings.walk_forward.folds(
         training_set.date, training_set.horizon_end, np.unique(training_set.date)
     )
-    barrier = _barrier(training_set, settings, report)
+    barrier = _barrier(training_set, settings, report, memo)
     columns = seen_columns(training_set.feature_names, market_features=settings.market_features)
     fitter = Fitter(
         X=np.ascontiguousarray(training_set.X[:, columns]),
@@ -153,7 +158,7 @@ def train(
         ]
     )
     fitted = {name: fitted_models(name, settings.models, settings.quorum, results) for name in names}
-    predictions, pool = out_of_fold(training_set, settings, folds, results, barrier)
+    predictions, pool = out_of_fold(training_set, settings, folds, results, barrier, memo)
     return TrainingResult(
         ensemble=Ensemble(
             models={result.model: result.fitted for result in fitted[FINAL] if result.fitted is not None},
@@ -226,7 +231,10 @@ def _plan_crises(
 
 
 def _barrier(
-    training_set: TrainingSet, settings: TrainingSettings, report: Callable[[Progress], None]
+    training_set: TrainingSet,
+    settings: TrainingSettings,
+    report: Callable[[Progress], None],
+    memo: Memo,
 ) -> BarrierHistory | None:
     if training_set.volatility is None or training_set.forward_variance is None:
         return None
@@ -243,6 +251,7 @@ def _barrier(
         embargo_days=settings.walk_forward.embargo_days,
         seed=job_seed(settings.seed, BARRIER, FINAL),
         report=lambda what: report(Progress(done=0, total=0, what=what)),
+        memo=memo,
     )
 
 

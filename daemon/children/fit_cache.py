@@ -1,7 +1,8 @@
 """Fitted models of earlier runs, kept by what decides them, so that nothing is fitted twice.
 
 One file an entry: the SHA-256 of the rest, then a zip of the model in its registry format, the
-probabilities it gave last, and the facts of both. No file holds a pickle. A run that was killed finds here
+probabilities it gave last, and the facts of both; or of arrays that were made of arrays. No file holds a
+pickle. A run that was killed finds here
 what it had fitted; a run whose early folds have not changed finds those.
 """
 
@@ -31,11 +32,12 @@ from registry.errors import RegistryError
 from registry.formats import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from regime.fit_jobs import FitJob, FitResult
+    from regime.fit_jobs import Array, FitJob, FitResult
     from registry.formats import Artifact
 
 PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "skops")
@@ -51,9 +53,10 @@ _DIGEST_BYTES: Final = 64
 def versions_salt() -> str:
     """Give what decides a fit beside its job, as JSON: libraries, machine, and the source of the recipes."""
     source = hashlib.sha256()
-    for file in sorted(files("regime.models").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            source.update(file.read_bytes())
+    for package in ("regime.models", "regime.barrier"):
+        for file in sorted(files(package).iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                source.update(file.read_bytes())
     known = {name: found for name in PACKAGES if (found := _version(name)) is not None}
     python = ".".join(platform.python_version_tuple()[:2])
     facts = {**known, "python": python, "machine": platform.machine(), "recipes": source.hexdigest()}
@@ -113,9 +116,10 @@ class FitCache:
         if is_path(job.model):
             return None
         path = self._path(job)
-        entry = self._read(path)
-        if entry is None:
+        body = self._read(path)
+        if body is None:
             return None
+        entry = _unpacked(body)
         with suppress(FileNotFoundError):
             os.utime(path)
         validate_key = job.validate_key(self._hashes.of)
@@ -141,6 +145,23 @@ class FitCache:
             return
         self._write(job, artifact.format, artifact.content, result.proba)
 
+    def arrays(
+        self, what: str, made_of: Sequence[Array], compute: Callable[[], Mapping[str, Array]]
+    ) -> Mapping[str, Array]:
+        """Give what ``compute`` gives, which is kept; see ``regime.memo``."""
+        key = hashlib.sha256(json.dumps([what, self._salt, *map(hash_array, made_of)]).encode())
+        path = self._folder / f"{key.hexdigest()}{SUFFIX}"
+        body = self._read(path)
+        if body is not None:
+            with suppress(FileNotFoundError):
+                os.utime(path)
+            return _arrays_of(body)
+        computed = compute()
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **computed)
+        self._keep(path, buffer.getvalue())
+        return computed
+
     def _write(self, job: FitJob, format_: str, content: bytes, proba: NDArray[np.float64] | None) -> None:
         entry = _Entry(
             format=format_,
@@ -148,8 +169,11 @@ class FitCache:
             validate_key=None if proba is None else job.validate_key(self._hashes.of),
             proba=proba,
         )
-        path, packed = self._path(job), _packed(entry)
+        self._keep(self._path(job), _packed(entry))
+
+    def _keep(self, path: Path, body: bytes) -> None:
         before = _size(path)
+        packed = hashlib.sha256(body).hexdigest().encode() + body
         try:
             write_durably(path, packed)
         except OSError as error:
@@ -164,19 +188,21 @@ class FitCache:
     def _path(self, job: FitJob) -> Path:
         return self._folder / f"{job.key(self._hashes.of, salt=self._salt)}{SUFFIX}"
 
-    def _read(self, path: Path) -> _Entry | None:
+    def _read(self, path: Path) -> bytes | None:
+        """Give what was kept in a file, ``None`` if there is none or it is not as it was written."""
         try:
             packed = path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            _say(f"{path} cannot be read, its model is fitted again: {error.strerror}")
+            _say(f"{path} cannot be read, what it holds is fitted again: {error.strerror}")
             return None
-        entry = _unpacked(packed)
-        if entry is None:
-            _say(f"{path} is damaged, its model is fitted again")
+        digest, body = packed[:_DIGEST_BYTES], packed[_DIGEST_BYTES:]
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            _say(f"{path} is damaged, what it holds is fitted again")
             path.unlink(missing_ok=True)
-        return entry
+            return None
+        return body
 
     def _prune(self) -> None:
         """Delete what was not used for longest, until the rest is small enough."""
@@ -205,15 +231,15 @@ def _packed(entry: _Entry) -> bytes:
             stored = io.BytesIO()
             np.save(stored, entry.proba, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(_PROBA), stored.getvalue())
-    body = buffer.getvalue()
-    return hashlib.sha256(body).hexdigest().encode() + body
+    return buffer.getvalue()
 
 
-def _unpacked(packed: bytes) -> _Entry | None:
-    """Give the entry of a file, ``None`` if it is not as it was written."""
-    digest, body = packed[:_DIGEST_BYTES], packed[_DIGEST_BYTES:]
-    if hashlib.sha256(body).hexdigest().encode() != digest:
-        return None
+def _arrays_of(body: bytes) -> dict[str, Array]:
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _unpacked(body: bytes) -> _Entry:
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         facts = json.loads(archive.read(_FACTS))
         proba = None

@@ -26,6 +26,7 @@ from daemon.children.fit_cache import FitCache, versions_salt
 from daemon.children.speech import die_with_parent
 from daemon.errors import FitsLostError
 from regime.fit_jobs import ArrayMemo, FitJob
+from regime.memo import no_memo
 from registry.errors import RegistryError
 from registry.formats import dump_model
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from daemon.layout import Layout
     from daemon.settings import TrainingSettings
     from regime.fit_jobs import Array, FitResult
+    from regime.memo import Memo
     from registry.formats import Artifact
 
     Outcome = tuple[FitResult, Artifact | None]
@@ -213,6 +215,11 @@ class Fits(Generic[Ticket]):
                 self._cache.put(job, result, artifact)
             self._fitted_at_s.append(self._clock_s())
             yield result
+
+    @property
+    def memo(self) -> Memo:
+        """What remembers arrays from run to run; see ``regime.memo``."""
+        return no_memo if self._cache is None else self._cache.arrays
 
     def left_s(self, fits: int) -> float | None:
         """Give how long so many fits will take at the pace of the last ones, in seconds.

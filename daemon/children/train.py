@@ -94,6 +94,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             training_settings(settings),
             execute=execute,
             events=events,
+            memo=execute.memo,
             report=lambda progress: say_progress(
                 progress.done, progress.total, progress.what, execute.left_s(progress.total - progress.done)
             ),

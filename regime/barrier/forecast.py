@@ -66,7 +66,8 @@ class VolatilityForecaster:
     def sigmas(self, values: Values) -> Mapping[str, NDArray[np.float64]]:
         """Give the forecasts by source: standard deviation of a daily log return, shape (n_rows,)."""
         level = pick(values, ("log_ewma",))[:, 0].astype(np.float64)
-        ratio = _ratios(values, self.center, self.scale) @ self.coefficients
+        # Summed by row: a matrix product may differ in the last bit with the number of rows.
+        ratio = (_ratios(values, self.center, self.scale) * self.coefficients).sum(axis=1)
         logs = {FEAR: log_fear_variance(values), HAR: level + ratio}
         if self.trees is None:
             logs[TREES_SOURCE] = logs[HAR]

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from regime.barrier.panels import Panel, log_variance, logs, rank_of_day
+from regime.barrier.panels import Panel, log_variance, rank_of_day
 from regime.barrier.season import season_columns
 from regime.barrier.windows import (
+    earlier,
+    mean_of_known,
     rolling_covariance,
     rolling_max,
     rolling_mean,
@@ -27,6 +29,7 @@ from regime.errors import HistoryTooShortError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from regime.barrier.panels import Cells
     from regime.types import Bars
 
 LEVELS: Final = ("log_ewma", "log_fear")
@@ -121,35 +124,42 @@ def volatility_inputs(
             f"volatility needs bars and fear, there are {len(bars)} and {len(fear)};"
             " load more history of the index"
         )
-    panel = Panel.of(bars)
-    if last_sessions is not None:
-        panel = panel.last(WINDOW_SESSIONS + last_sessions)
-    frames = _columns(panel, _aligned(index, panel), _aligned(fear, panel))
-    values = np.stack([panel.of_bars(frames[name]) for name in COLUMNS], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is not known is NaN, and so is what follows
+        panel = Panel.of(bars)
+        if last_sessions is not None:
+            panel = panel.last(last_sessions, before=WINDOW_SESSIONS)
+        columns = _columns(panel, _aligned(index, panel), _aligned(fear, panel))
+    values = np.stack([panel.of_bars(columns[name]) for name in COLUMNS], axis=1)
     values[~np.isfinite(values)] = np.nan
-    if last_sessions is not None:
-        values = values[panel.rows[0] >= len(panel.sessions) - last_sessions]
-    ahead = np.full(len(values), np.nan) if horizon_days is None else _forward(panel, bars, horizon_days)
+    ahead = np.full(len(values), np.nan) if horizon_days is None else _forward(panel, horizon_days)
     return VolatilityInputs(values=values, forward_variance=ahead)
 
 
-def _aligned(bars: Bars, panel: Panel) -> pd.Series[float]:
-    return pd.Series(bars.close, index=bars.date).reindex(panel.sessions, method="ffill")
+def _aligned(bars: Bars, panel: Panel) -> Cells:
+    """Give the closes of an index on the panel's sessions; the last one before where a session has none."""
+    at = np.searchsorted(bars.date, panel.sessions, side="right") - 1
+    return np.where(at >= 0, bars.close[at], np.nan)
 
 
-def _forward(panel: Panel, bars: Bars, horizon_days: int) -> NDArray[np.float64]:
-    """Give the mean variance of the next bars of each symbol, in its own bars and not in sessions."""
-    daily = pd.Series(panel.of_bars(panel.daily_variance)).groupby(bars.symbol, sort=False)
-    ahead = daily.transform(lambda own: own[::-1].rolling(horizon_days).mean()[::-1].shift(-1))
-    return ahead.to_numpy(dtype=np.float64)
+def _forward(panel: Panel, horizon_days: int) -> NDArray[np.float64]:
+    """Give the mean variance of the next bars of each symbol, in its own bars and not in sessions.
+
+    Each value is made of its own bars alone, to the bit: what is fitted to it is known again in a later run.
+    """
+    daily, (_, symbol) = panel.of_bars(panel.daily_variance), panel.rows
+    ahead = np.full(len(daily), np.nan)
+    for each in range(panel.close.shape[1]):
+        own = np.flatnonzero(symbol == each)
+        ahead[own[:-horizon_days]] = rolling_mean(daily[own], horizon_days, horizon_days)[horizon_days:]
+    return ahead
 
 
-def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> dict[str, pd.DataFrame]:
+def _columns(panel: Panel, index: Cells, fear: Cells) -> dict[str, Cells]:
     ewma = panel.ewma_97
     level = log_variance(ewma)
     fear_variance = (fear / 100) ** 2 / 252
-    usual = rolling_mean(panel.squares, 252, 60).div(rolling_mean(fear_variance, 252, 60), axis=0)
-    log_fear = log_variance(usual.mul(fear_variance, axis=0))
+    usual = rolling_mean(panel.squares, 252, 60) / rolling_mean(fear_variance, 252, 60)[:, np.newaxis]
+    log_fear = log_variance(usual * fear_variance[:, np.newaxis])
     windows = {
         name: log_variance(rolling_mean(panel.daily_variance, bars))
         for name, bars in (("day", 1), ("week", 5), ("month", 22), ("quarter", 66), ("year", 252))
@@ -158,54 +168,55 @@ def _columns(panel: Panel, index: pd.Series[float], fear: pd.Series[float]) -> d
     columns |= {name: variance - level for name, variance in windows.items()}
     columns["range_month"] = log_variance(rolling_mean(panel.range_variance, 22, 10)) - level
     columns["ewma_94"] = log_variance(panel.ewma_94) - level
-    market = logs(fear_variance) - logs(ewma.mean(axis=1))
-    columns["market_fear"] = panel.spread(market)
+    columns["market_fear"] = panel.spread(np.log(fear_variance) - np.log(mean_of_known(ewma, axis=1)))
     columns |= _returns(panel, ewma) | _shapes(panel, index, ewma, windows["month"]) | _volumes(panel)
     columns |= season_columns(panel)
     return columns | _ranks(panel, columns, windows)
 
 
-def _returns(panel: Panel, ewma: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _since(cells: Cells, bars: int) -> Cells:
+    return cells - earlier(cells, bars)
+
+
+def _returns(panel: Panel, ewma: Cells) -> dict[str, Cells]:
     sigma = ewma**0.5
-    found = {f"return_{bars}_sd": panel.log_close.diff(bars) / sigma for bars in (1, 5, 21)}
-    return {**found, "return_5": panel.log_close.diff(5).clip(-0.3, 0.3)}
+    found = {f"return_{bars}_sd": _since(panel.log_close, bars) / sigma for bars in (1, 5, 21)}
+    return {**found, "return_5": _since(panel.log_close, 5).clip(-0.3, 0.3)}
 
 
-def _shapes(
-    panel: Panel, index: pd.Series[float], ewma: pd.DataFrame, month: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
+def _shapes(panel: Panel, index: Cells, ewma: Cells, month: Cells) -> dict[str, Cells]:
     returns, variance = panel.returns, panel.daily_variance
-    of_index = logs(index).diff()
+    of_index = _since(np.log(index), 1)
     month_sum = rolling_sum(panel.squares, 22)
+    covariance = rolling_covariance(returns, of_index, 120)
     return {
-        "month_excess": month.sub(month.mean(axis=1), axis=0),
+        "month_excess": month - mean_of_known(month, axis=1)[:, np.newaxis],
         "overnight_share": rolling_sum(panel.overnight, 22, 10) / rolling_sum(variance, 22, 10),
-        "down_share": rolling_sum(panel.squares.where(returns < 0, 0.0), 22) / month_sum,
+        "down_share": rolling_sum(np.where(returns < 0, panel.squares, 0.0), 22) / month_sum,
         "vol_of_vol": rolling_variance(log_variance(variance), 22) ** 0.5,
-        "idiosyncratic": logs(panel.own_97 / ewma),
-        "beta": rolling_covariance(returns, of_index, 120).div(rolling_variance(of_index, 120), axis=0),
+        "idiosyncratic": np.log(panel.own_97 / ewma),
+        "beta": covariance / rolling_variance(of_index, 120)[:, np.newaxis],
     }
 
 
-def _volumes(panel: Panel) -> dict[str, pd.DataFrame]:
+def _volumes(panel: Panel) -> dict[str, Cells]:
     volume = panel.volume
     month = rolling_mean(volume, 20, 20)
+    kurtosis = pd.DataFrame(panel.tail(panel.returns, before=59)).rolling(60).kurt()
     return {
-        "volume_5_20": logs(rolling_mean(volume, 5, 5) / month),
-        "volume_1_20": logs(volume / month),
-        "kurtosis_60": panel.returns.rolling(60).kurt(),
+        "volume_5_20": np.log(rolling_mean(volume, 5, 5) / month),
+        "volume_1_20": np.log(volume / month),
+        "kurtosis_60": kurtosis.to_numpy(dtype=np.float64),
     }
 
 
-def _ranks(
-    panel: Panel, columns: dict[str, pd.DataFrame], windows: dict[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
+def _ranks(panel: Panel, columns: dict[str, Cells], windows: dict[str, Cells]) -> dict[str, Cells]:
     log_close = panel.log_close
-    compared = {f"return_{bars}": log_close.diff(bars) for bars in (5, 21, 63, 126)}
+    compared = {f"return_{bars}": _since(log_close, bars) for bars in (5, 21, 63, 126)}
     compared |= {
-        "momentum": log_close.shift(21) - log_close.shift(252),
-        "trend_50": log_close - logs(rolling_mean(panel.close, 50, 50)),
-        "high_252": log_close - logs(rolling_max(panel.high, 252, 126)),
+        "momentum": earlier(log_close, 21) - earlier(log_close, 252),
+        "trend_50": log_close - np.log(rolling_mean(panel.close, 50, 50)),
+        "high_252": log_close - np.log(rolling_max(panel.high, 252, 126)),
         "beta": columns["beta"],
         "rsi": panel.ups / (panel.ups + panel.downs),
         "volume": columns["volume_5_20"],
@@ -214,4 +225,4 @@ def _ranks(
         "quarter": windows["quarter"],
         "idiosyncratic": columns["idiosyncratic"],
     }
-    return {f"rank_{name}": rank_of_day(frame) for name, frame in compared.items()}
+    return {f"rank_{name}": rank_of_day(panel.tail(cells)) for name, cells in compared.items()}

@@ -7,8 +7,9 @@ Year and quarter are those of the calendar: a later day moves nothing that was s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -26,6 +27,7 @@ from regime.barrier.parameters import (
 from regime.barrier.series import barrier_log_probabilities
 from regime.barrier.softmax import Correction, centred, fit_correction
 from regime.calendar_blocks import QUARTER, YEAR, calendar_blocks, matured_sessions
+from regime.memo import no_memo
 from regime.sampling import thin
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regime.barrier.forecast import VolatilityForecaster
+    from regime.memo import Memo
     from regime.types import TargetSpec
 
     Values = NDArray[np.float32]
@@ -86,6 +89,16 @@ class MemberFit:
     scale: NDArray[np.float64]
     correction: Correction
 
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Give everything that it holds."""
+        return {"center": self.center, "scale": self.scale, **asdict(self.correction)}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Self:
+        """Give the fit that holds these."""
+        correction = Correction(coefficients=arrays["coefficients"], intercepts=arrays["intercepts"])
+        return cls(center=arrays["center"], scale=arrays["scale"], correction=correction)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BarrierModel:
@@ -123,7 +136,12 @@ class BarrierHistory:
 
 
 def learn_barrier(
-    rows: BarrierRows, *, embargo_days: int, seed: int, report: Callable[[str], None] = lambda _: None
+    rows: BarrierRows,
+    *,
+    embargo_days: int,
+    seed: int,
+    report: Callable[[str], None] = lambda _: None,
+    memo: Memo = no_memo,
 ) -> BarrierHistory:
     """Let the members forecast the whole history as they would have, then fit them on all of it.
 
@@ -137,21 +155,27 @@ def learn_barrier(
         Of the trees.
     report
         Hears what is being fitted.
+    memo
+        Asked for what was forecast and corrected in years and quarters that an earlier run has seen.
     """
     with threadpool_limits(limits=1):  # sums must not depend on how many cores there are
-        return _learn(rows, embargo_days, seed, report)
+        return _learn(rows, embargo_days, seed, report, memo)
 
 
-def _learn(rows: BarrierRows, embargo_days: int, seed: int, report: Callable[[str], None]) -> BarrierHistory:
+def _learn(
+    rows: BarrierRows, embargo_days: int, seed: int, report: Callable[[str], None], memo: Memo
+) -> BarrierHistory:
     sessions, matured = matured_sessions(rows.date, rows.horizon_end, embargo_days)
     learnable = np.zeros(len(rows.date), dtype=bool)
     learnable[learnable_rows(rows.date)] = True
-    sigma, forecaster = _forecasts(rows, sessions, matured, learnable, seed, report)
+    sigma, forecaster = _forecasts(rows, sessions, matured, learnable, seed, report, memo)
     raw = {source: rows.raw(sigma[source]) for source in SOURCES}
     log_proba, fits = {}, {}
     for name, member in BARRIER_MEMBERS.items():
         report(name)
-        log_proba[name], fits[name] = _history(rows, member, raw[member.source], sessions, matured, learnable)
+        log_proba[name], fits[name] = _history(
+            rows, name, raw[member.source], sessions, matured, learnable, memo
+        )
     model = BarrierModel(forecaster=forecaster, fits=fits, target=rows.target)
     return BarrierHistory(log_proba=log_proba, sigma=sigma, raw=raw, model=model)
 
@@ -190,36 +214,58 @@ def _forecasts(
     learnable: NDArray[np.bool_],
     seed: int,
     report: Callable[[str], None],
+    memo: Memo,
 ) -> tuple[dict[str, NDArray[np.float64]], VolatilityForecaster]:
     sigma = {source: np.empty(len(rows.date)) for source in SOURCES}
     for start, block in calendar_blocks(rows.date, YEAR):
         report(f"volatility {start.astype('datetime64[Y]')}")
         known = learnable & (matured < np.searchsorted(sessions, start))
-        forecaster = fit_forecaster(rows.values[known], rows.forward_variance[known], seed=seed)
-        for source, forecast in forecaster.sigmas(rows.values[block]).items():
+        made_of = (rows.values[known], rows.forward_variance[known], rows.values[block])
+        forecasts = memo(f"volatility {seed}", made_of, partial(_forecast, *made_of, seed))
+        for source, forecast in forecasts.items():
             sigma[source][block] = forecast
     last = fit_forecaster(rows.values[learnable], rows.forward_variance[learnable], seed=seed)
     return sigma, last
 
 
+def _forecast(
+    values: Values, forward_variance: NDArray[np.float64], asked: Values, seed: int
+) -> Mapping[str, NDArray[np.float64]]:
+    return fit_forecaster(values, forward_variance, seed=seed).sigmas(asked)
+
+
 def _history(
     rows: BarrierRows,
-    member: BarrierMember,
+    name: str,
     raw: NDArray[np.float64],
     sessions: NDArray[np.datetime64],
     matured: NDArray[np.intp],
     learnable: NDArray[np.bool_],
+    memo: Memo,
 ) -> tuple[NDArray[np.float64], MemberFit]:
+    member = BARRIER_MEMBERS[name]
     inputs = pick(rows.values, member.inputs)
     log_proba = raw.copy()
     fit = None
     for start, block in calendar_blocks(rows.date, QUARTER):
         known = np.flatnonzero(learnable & (matured < np.searchsorted(sessions, start)))
         if len(known) >= CALIBRATION_ROWS_MIN:
-            fit = _fit(member, raw[known], inputs[known], rows.y[known], fit)
+            learnt = (raw[known], inputs[known], rows.y[known])
+            made_of = (*learnt, *(fit.arrays().values() if fit else ()))
+            fit = MemberFit.of_arrays(memo(name, made_of, partial(_fit_arrays, member, *learnt, fit)))
             log_proba[block] = _corrected(fit, raw[block], inputs[block])
     everything = np.flatnonzero(learnable)
     return log_proba, _fit(member, raw[everything], inputs[everything], rows.y[everything], fit)
+
+
+def _fit_arrays(
+    member: BarrierMember,
+    raw: NDArray[np.float64],
+    inputs: Values,
+    y: NDArray[np.int64],
+    before: MemberFit | None,
+) -> dict[str, NDArray[np.float64]]:
+    return _fit(member, raw, inputs, y, before).arrays()
 
 
 def _fit(

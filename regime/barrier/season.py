@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from regime.barrier.panels import logs
-from regime.barrier.windows import rolling_max, rolling_mean
+from regime.barrier.windows import earlier, rolling_max, rolling_mean
 
 if TYPE_CHECKING:
-    from regime.barrier.panels import Panel
+    from regime.barrier.panels import Cells, Panel
 
 QUARTERS: Final = (63, 126, 189, 252)
 WINDOW: Final = 16
@@ -27,50 +26,50 @@ EVENT_MAX: Final = 10.0
 PEAK_MAX: Final = 30.0
 
 
-def season_columns(panel: Panel) -> dict[str, pd.DataFrame]:
-    """Give the columns of ``regime.barrier.inputs.SEASONS`` as frames of the panel's shape."""
+def season_columns(panel: Panel) -> dict[str, Cells]:
+    """Give the columns of ``regime.barrier.inputs.SEASONS``, shape (n_sessions, n_symbols)."""
     variance, year = panel.daily_variance, rolling_mean(panel.daily_variance, 252)
-    then = {lag: _earlier(rolling_mean(variance, WINDOW, WINDOW_MIN), lag) for lag in QUARTERS}
+    then = {lag: _quarters_ago(rolling_mean(variance, WINDOW, WINDOW_MIN), lag) for lag in QUARTERS}
     peaks = rolling_max(variance, WINDOW, WINDOW_MIN)
-    columns = {"season": logs(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
-    columns |= {f"season_{lag}": logs(each / year) for lag, each in then.items()}
-    columns |= {f"peak_{lag}": (_earlier(peaks, lag) / year).clip(upper=PEAK_MAX) for lag in (63, 252)}
+    columns = {"season": np.log(sum(then.values(), start=0.0 * year) / len(QUARTERS) / year)}
+    columns |= {f"season_{lag}": np.log(each / year) for lag, each in then.items()}
+    columns |= {f"peak_{lag}": (_quarters_ago(peaks, lag) / year).clip(max=PEAK_MAX) for lag in (63, 252)}
     return columns | _event_columns(panel)
 
 
-def _earlier(frame: pd.DataFrame, lag: int) -> pd.DataFrame:
+def _quarters_ago(cells: Cells, lag: int) -> Cells:
     """Give the window that lies ``lag`` sessions before the coming one; it ends at least 48 sessions ago."""
-    return frame.shift(lag - WINDOW + 1)
+    return earlier(cells, lag - WINDOW + 1)
 
 
-def _event_columns(panel: Panel) -> dict[str, pd.DataFrame]:
+def _event_columns(panel: Panel) -> dict[str, Cells]:
     """Tell of days on which a symbol moved by itself in heavy trade: how long ago, how large, and when."""
     events = _outsized(panel)
-    age = _age_of_highest(events, QUARTERS[0])
+    age = _age_of_highest(panel.tail(events, before=QUARTERS[0] - 1), QUARTERS[0])
     largest = rolling_max(events, WINDOW, WINDOW_MIN)
-    then = {lag: _earlier(largest, lag) for lag in QUARTERS}
+    then = {lag: _quarters_ago(largest, lag) for lag in QUARTERS}
     usual = rolling_mean(events, 252, 120)
     columns = {
         "event_age": age,
         "event_next": (QUARTERS[0] - age).clip(-5, QUARTERS[0]),
-        "event_size": rolling_max(events, QUARTERS[0]).clip(upper=EVENT_MAX),
+        "event_size": rolling_max(events, QUARTERS[0]).clip(max=EVENT_MAX),
         "event_season": (sum(then.values(), start=0.0 * usual) / len(QUARTERS) / usual).clip(0, 6),
     }
-    return columns | {f"event_{lag}": each.clip(upper=EVENT_MAX) for lag, each in then.items()}
+    return columns | {f"event_{lag}": each.clip(max=EVENT_MAX) for lag, each in then.items()}
 
 
-def _outsized(panel: Panel) -> pd.DataFrame:
+def _outsized(panel: Panel) -> Cells:
     """Give how far a day stands out: its own move in usual own moves, times the log of relative volume."""
-    own = panel.excess()
-    usual = (panel.own_97**0.5).shift()
-    volume = panel.volume / panel.volume.rolling(63, min_periods=30).median()
-    return (own.abs() / usual * logs(volume.clip(upper=8) + 1)).fillna(0.0)
+    usual = earlier(panel.own_97**0.5, 1)
+    median = pd.DataFrame(panel.volume).rolling(63, min_periods=30).median().to_numpy(dtype=np.float64)
+    volume = panel.volume / median
+    outsized = np.abs(panel.excess()) / usual * np.log(volume.clip(max=8) + 1)
+    return np.where(np.isnan(outsized), 0.0, outsized)
 
 
-def _age_of_highest(frame: pd.DataFrame, bars: int) -> pd.DataFrame:
+def _age_of_highest(cells: Cells, bars: int) -> Cells:
     """Give how many sessions ago the highest of the last ``bars`` was; NaN before there are so many."""
-    ages = np.full(frame.shape, np.nan)
-    if len(frame) >= bars:
-        windows = sliding_window_view(frame.to_numpy(), bars, axis=0)
-        ages[bars - 1 :] = bars - 1 - windows.argmax(axis=2)
-    return pd.DataFrame(ages, frame.index, frame.columns)
+    ages = np.full(cells.shape, np.nan)
+    if len(cells) >= bars:
+        ages[bars - 1 :] = bars - 1 - sliding_window_view(cells, bars, axis=0).argmax(axis=2)
+    return ages

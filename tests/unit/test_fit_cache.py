@@ -152,7 +152,7 @@ def test_a_truncated_file_is_said_fitted_again_and_replaced(
     assert fitted == ["logistic_regression 2010"]
     assert proba_bytes(second) == proba_bytes(first)
     assert path.read_bytes() == whole
-    assert capsys.readouterr().err == f"cache of fits: {path} is damaged, its model is fitted again\n"
+    assert capsys.readouterr().err == f"cache of fits: {path} is damaged, what it holds is fitted again\n"
 
 
 def test_a_single_flipped_bit_is_damage(tmp_path: Path, jobs: list[FitJob]) -> None:
