@@ -84,12 +84,15 @@ def assert_same(one: NDArray[np.float64], other: NDArray[np.float64], tolerance:
 
 @settings(deadline=None, derandomize=True, max_examples=4)
 @given(seed=st.integers(0, 2**16), cut=st.integers(280, 420))
-def test_bars_that_are_not_there_yet_change_nothing(seed: int, cut: int) -> None:
+def test_bars_that_are_not_there_yet_change_no_bit(seed: int, cut: int) -> None:
     whole = market(450, seed)
     day = weekdays(450)[cut]
     now = inputs_of((up_to(whole[0], day), up_to(whole[1], day), up_to(whole[2], day)))
-    later = inputs_of(whole)
-    assert_same(now.values, later.values[whole[0].date <= day])
+    later, before = inputs_of(whole), whole[0].date <= day
+    assert_same(now.values, later.values[before], tolerance=0)
+    matured = np.isfinite(now.forward_variance)
+    assert matured.sum() > 700
+    assert np.array_equal(now.forward_variance[matured], later.forward_variance[before][matured])
 
 
 @settings(deadline=None, derandomize=True, max_examples=4)

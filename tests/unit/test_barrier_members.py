@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,17 @@ from regime.barrier.members import (
 )
 from regime.barrier.parameters import TREES
 from regime.barrier.parts import model_of, parts_of
+from regime.fit_jobs import hash_array
 from regime.models.fitted import ModelPartsError
 from regime.targets import LOWER, NEITHER, UPPER, target_named
 from registry.formats import dump_model, load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from regime.fit_jobs import Array
 
 SPEC = target_named("reference")
 SYMBOLS, DAYS = 10, 700
@@ -139,6 +143,47 @@ def test_the_same_rows_give_the_same_bytes(rows: BarrierRows, history: BarrierHi
     again = learn_barrier(rows, embargo_days=10, seed=1)
     for name, said in history.log_proba.items():
         assert again.log_proba[name].tobytes() == said.tobytes()
+
+
+class Remembering:
+    """Remembers all arrays, and tells what it had to compute since it was asked last."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Mapping[str, Array]] = {}
+        self._computed: Counter[str] = Counter()
+
+    def __call__(
+        self, what: str, made_of: Sequence[Array], compute: Callable[[], Mapping[str, Array]]
+    ) -> Mapping[str, Array]:
+        key = (what, *(hash_array(array) for array in made_of))
+        if key not in self._known:
+            self._known[key] = compute()
+            self._computed[what] += 1
+        return self._known[key]
+
+    def computed(self) -> Counter[str]:
+        """Give what was computed how often since the last time."""
+        found, self._computed = self._computed, Counter()
+        return found
+
+
+def test_years_and_quarters_that_were_learnt_before_are_remembered_to_the_byte(
+    rows: BarrierRows, history: BarrierHistory
+) -> None:
+    memo = Remembering()
+    until = int(np.searchsorted(rows.date, np.datetime64("2017-04-01")))
+    names = ("date", "horizon_end", "y", "values", "forward_variance")
+    earlier = replace(rows, **{name: getattr(rows, name)[:until] for name in names})
+    learn_barrier(earlier, embargo_days=10, seed=1, memo=memo)
+    assert memo.computed() == {"volatility 1": 3, **dict.fromkeys(BARRIER_MEMBERS, 4)}
+    remembered = learn_barrier(rows, embargo_days=10, seed=1, memo=memo)
+    assert memo.computed() == {"volatility 1": 1, **dict.fromkeys(BARRIER_MEMBERS, 2)}
+    for name, said in history.log_proba.items():
+        assert remembered.log_proba[name].tobytes() == said.tobytes()
+    ours, theirs = (each.model.log_probabilities(rows.values) for each in (remembered, history))
+    assert {name: each.tobytes() for name, each in ours.items()} == {
+        name: each.tobytes() for name, each in theirs.items()
+    }
 
 
 def test_what_is_being_fitted_is_reported(rows: BarrierRows) -> None:

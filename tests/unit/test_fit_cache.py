@@ -18,11 +18,11 @@ from regime.fit_jobs import FINAL, FitJob
 from registry.formats import dump_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from daemon.children.fits import Outcome
-    from regime.fit_jobs import FitResult
+    from regime.fit_jobs import Array, FitResult
 
 MODELS = ("logistic_regression", "lightgbm")
 
@@ -162,6 +162,41 @@ def test_a_single_flipped_bit_is_damage(tmp_path: Path, jobs: list[FitJob]) -> N
     whole[len(whole) // 2] ^= 1
     path.write_bytes(whole)
     assert run(tmp_path, jobs[:1])[0] == ["logistic_regression 2010"]
+
+
+def arrays_of(folder: Path, made_of: Array, salt: str = "salt") -> tuple[list[int], Mapping[str, Array]]:
+    """Give how often the doubled array was computed, and what the cache gave."""
+    computed = []
+
+    def compute() -> dict[str, Array]:
+        computed.append(1)
+        return {"doubled": 2 * made_of, "rows": np.array(len(made_of))}
+
+    return computed, FitCache(folder, salt, 64).arrays("doubled", [made_of], compute)
+
+
+def test_arrays_are_computed_once_for_what_they_are_made_of(tmp_path: Path) -> None:
+    made_of = np.array([1.5, np.nan, 1e-300])
+    for times in (1, 0, 0):
+        computed, found = arrays_of(tmp_path, made_of)
+        assert len(computed) == times
+        assert found["doubled"].tobytes() == (2 * made_of).tobytes()
+        assert int(found["rows"]) == 3
+    assert arrays_of(tmp_path, made_of[:2])[0] == [1]
+    assert arrays_of(tmp_path, made_of, salt="other libraries")[0] == [1]
+    assert len(entries(tmp_path)) == 3
+
+
+def test_damaged_arrays_are_computed_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made_of = np.arange(5.0)
+    arrays_of(tmp_path, made_of)
+    (path,) = entries(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+    computed, found = arrays_of(tmp_path, made_of)
+    assert computed == [1]
+    assert found["doubled"].tolist() == [0, 2, 4, 6, 8]
+    assert capsys.readouterr().err == f"cache of fits: {path} is damaged, what it holds is fitted again\n"
+    assert arrays_of(tmp_path, made_of)[0] == []
 
 
 def test_a_failure_is_not_kept(tmp_path: Path, jobs: list[FitJob]) -> None:

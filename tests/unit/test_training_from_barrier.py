@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from daemon.children.fit_cache import FitCache
+from daemon.children.fits import Fits, InOrder, fit_and_pack
 from regime.barrier.inputs import COLUMNS, volatility_inputs
 from regime.errors import FeatureMismatchError
 from regime.events import RareEvent
@@ -24,7 +26,13 @@ from regime.types import FeatureTable, Regime
 from regime.validation import WalkForward
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
+
+    from daemon.children.fits import Outcome
+    from regime.simulator import Simulation
+    from regime.types import Bars
 
 SPEC = target_named("triple_barrier")
 SETTINGS = TrainingSettings(
@@ -48,11 +56,20 @@ SEEN = tuple(name for name in COLUMNS if name.startswith(("rank_", "return_")))
 
 
 @pytest.fixture(scope="module")
-def rows() -> TrainingSet:
-    """Give ten simulated stocks over five years and a half; features are ranks and returns."""
-    market = simulate(SimulationSettings(symbols=10, days=1400), np.random.default_rng(20))
-    index, fear = (market.bars.of_symbol(name) for name in ("^SIM", "^SIMVIX"))
-    stocks = market.bars.of_symbols(tuple(market.sectors))
+def market() -> Simulation:
+    """Give ten simulated stocks over five years and a half."""
+    return simulate(SimulationSettings(symbols=10, days=1400), np.random.default_rng(20))
+
+
+@pytest.fixture(scope="module")
+def rows(market: Simulation) -> TrainingSet:
+    return rows_of(market.bars, tuple(market.sectors))
+
+
+def rows_of(bars: Bars, symbols: tuple[str, ...]) -> TrainingSet:
+    """Give what a training learns from when these bars are known; features are ranks and returns."""
+    index, fear = (bars.of_symbol(name) for name in ("^SIM", "^SIMVIX"))
+    stocks = bars.of_symbols(symbols)
     volatility = volatility_inputs(stocks, index, fear, horizon_days=SPEC.horizon_days)
     features = FeatureTable(
         symbol=stocks.symbol,
@@ -133,6 +150,33 @@ def test_days_that_have_not_come_change_nothing_that_was_said(
         assert np.array_equal(earlier.of(name), result.predictions.of(name)[: len(earlier)])
     for name, said in earlier.baselines.items():
         assert np.array_equal(said, result.predictions.baselines[name][: len(earlier)])
+
+
+def test_a_later_training_fits_no_fold_of_an_earlier_one_again(market: Simulation, tmp_path: Path) -> None:
+    fitted: list[str] = []
+
+    def work(job: FitJob) -> Outcome:
+        fitted.append(f"{job.model} {job.fold}")
+        return fit_and_pack(job)
+
+    def train_on(last_day: str) -> list[str]:
+        bars = market.bars.take(market.bars.date <= np.datetime64(last_day))
+        fits = Fits(InOrder(work), FitCache(tmp_path, "salt", 64))
+        fitted.clear()
+        train(
+            rows_of(bars, tuple(market.sectors)),
+            PLAIN,
+            execute=fits,
+            report=lambda _: None,
+            memo=fits.memo,
+        )
+        return list(fitted)
+
+    first = train_on("2009-11-30")
+    assert {each.split()[1] for each in first} == {"2008", "2009", "final"}
+    again = train_on("2010-03-31")
+    assert {each.split()[1] for each in again} == {"2010", "final"}
+    assert len(again) == 2 * len(PLAIN.models)
 
 
 def test_the_pool_knows_more_than_the_shares_of_classes(result: TrainingResult) -> None:
