@@ -12,7 +12,7 @@ from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from daemon.adapters.ledger import IN_FORCE, InForce, Ledger
+from daemon.adapters.ledger import IN_FORCE, REACHED, InForce, Ledger
 from daemon.adapters.lock import Holder, holder_of
 from daemon.adapters.quarantine import Quarantine
 from daemon.layout import IGNORED_SUFFIXES, REPLAYED
@@ -152,6 +152,7 @@ def _blank(layout: Layout, health: Health, reasons: tuple[Reason, ...], now: dat
 
 def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime) -> Status:
     in_force = InForce.of_json(ledger.fact(IN_FORCE))
+    reached = ledger.fact(REACHED)  # in a replay it is as late as its clock, whatever the time is here
     refused = Quarantine(layout.quarantine).entries()
     mirror = _mirror(layout, ledger, in_force.mirror)
     reasons = (*_reasons(ledger, refused, in_force.feeds), *_why_mirror_lags(mirror))
@@ -166,7 +167,7 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         health=health,
         reasons=reasons,
         directory=str(layout.root),
-        now=now.isoformat(),
+        now=reached or now.isoformat(),
         daemon=holder._asdict() if holder else None,
         inbox=_inbox(layout, ledger, len(refused)),
         data=_data(ledger),
@@ -188,7 +189,9 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
 
 def _why_not_running(layout: Layout, ledger: Ledger) -> Reason:
     if (layout.root / REPLAYED).exists():
-        problem = "the days of this directory were replayed; no daemon runs in it"
+        reached = ledger.fact(REACHED)
+        so_far = f" up to {reached.partition('T')[0]}" if reached else ""
+        problem = f"the days of this directory were replayed{so_far}; no daemon runs in it"
         return Reason(problem=problem, since=None, do=f"regimed report --dir {layout.root}")
     last = ledger.events(name="daemon.st", limit=1)  # started or stopped
     if last and last[0].name == "daemon.stopped":

@@ -139,16 +139,16 @@ class Bars:
         }
         return cls(symbol=symbol[kept], date=date[kept], **columns)
 
-    def take(self, mask: NDArray[np.bool_] | slice) -> Self:
-        """Give the bars where ``mask``, shape (n_bars,), is true, or those of a slice."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
+        """Give some of the bars, by a mask of shape (n_bars,), by ascending positions, or by a slice."""
         return type(self)(
-            symbol=self.symbol[mask],
-            date=self.date[mask],
-            open=self.open[mask],
-            high=self.high[mask],
-            low=self.low[mask],
-            close=self.close[mask],
-            volume=self.volume[mask],
+            symbol=self.symbol[rows],
+            date=self.date[rows],
+            open=self.open[rows],
+            high=self.high[rows],
+            low=self.low[rows],
+            close=self.close[rows],
+            volume=self.volume[rows],
         )
 
     def of_symbol(self, symbol: str) -> Self:

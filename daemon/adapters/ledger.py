@@ -116,6 +116,8 @@ class FeedState(NamedTuple):
 
 IN_FORCE: Final = "in_force"
 """The fact that tells ``status`` what the daemon works with, so that it need not read the configuration."""
+REACHED: Final = "replay.reached"
+"""The fact that tells up to when the clock of a replay was moved."""
 
 
 class InForce(NamedTuple):

@@ -209,8 +209,8 @@ def _require_sound(layout: Layout) -> None:
     if refused or dead:
         raise ReplayUnsoundError(
             f"{len(refused)} files were refused and {len(dead)} messages given up, so the replay is not what"
-            " the daemon would have done with whole data;"
-            f" see: regimed events --dir {layout.root} --name message.dead"
+            f" the daemon would have done with whole data; see: regimed events --dir {layout.root} --name"
+            f" {'message.dead' if dead else 'ingest.quarantined'}"
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from daemon.adapters.clock import ManualClock
 from daemon.adapters.journal import Journal
+from daemon.adapters.ledger import REACHED
 from daemon.adapters.lock import DaemonLock
 from daemon.adapters.notify import SystemdNotifier
 from daemon.app import installed_at, make_tools
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 DECIDING: Final = ("first", "last", "data", "settings", "fast")
 """What of a plan a directory must have in common to go on with it."""
-REACHED: Final = "replay.reached"
-"""The fact that tells up to when the clock was moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +97,22 @@ def prepare(layout: Layout, plan: Plan, settings: Settings) -> bool:
                 f"{layout.root} holds a replay of other {' and '.join(differs)};"
                 " name another folder with --into, or begin again with --again"
             )
-        write_durably(marker, plan.to_json().encode())
+        _lay_out(layout, plan, settings)
         return True
     if layout.root.is_file():
         raise UsageError(f"{layout.root} is a file; name a folder with --into")
     if layout.root.exists() and any(layout.root.iterdir()):
         raise UsageError(f"{layout.root} is not empty and holds no replay; name a new folder with --into")
-    layout.create()
-    layout.configuration.write_text(render_configuration(settings), encoding="utf-8")
-    write_durably(marker, plan.to_json().encode())
+    _lay_out(layout, plan, settings)
     return False
+
+
+def _lay_out(layout: Layout, plan: Plan, settings: Settings) -> None:
+    """Write down whose directory it is before anything else, so that one which was cut short is taken up."""
+    layout.root.mkdir(parents=True, exist_ok=True)
+    write_durably(layout.root / REPLAYED, plan.to_json().encode())
+    layout.create()
+    write_durably(layout.configuration, render_configuration(settings).encode())
 
 
 class Replay:

@@ -64,9 +64,11 @@ class History:
     restated: Mapping[date, tuple[Arrival, ...]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     _by_day: NDArray[np.intp] = field(init=False, repr=False)
+    _days: NDArray[np.datetime64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_day", np.argsort(self.bars.date, kind="stable"))
+        object.__setattr__(self, "_days", self.bars.date[self._by_day])
 
     @classmethod
     def of_folder(cls, folder: Path, settings: Settings, *, without: Collection[str] = ()) -> Self:
@@ -75,7 +77,7 @@ class History:
         Raises
         ------
         UsageError
-            If there is no such folder, or no bars in it.
+            If there is no such folder, no bars in it, or none of a symbol that is to be left out.
         """
         try:
             bars, left_out = read_folder(folder, symbols=settings.ingest.symbols)
@@ -93,8 +95,7 @@ class History:
                 f"{folder} holds no bars ({len(left_out)} files were looked at); name a folder of bar files,"
                 " see docs/replay.md"
             )
-        kept = bars.take(~np.isin(bars.symbol, list(without)))
-        return cls(bars=kept, restated=restated, left_out=left_out)
+        return cls(bars=_less(bars, without), restated=restated, left_out=left_out)
 
     @classmethod
     def of_directory(cls, layout: Layout, *, without: Collection[str] = ()) -> Self:
@@ -103,7 +104,7 @@ class History:
         Raises
         ------
         UsageError
-            If it has stored none.
+            If it has stored none, or none of a symbol that is to be left out.
         """
         with closing(open_read_only(layout.journal)) as connection:
             ledger = Ledger(connection)
@@ -111,7 +112,7 @@ class History:
             bars = bars_of(ledger.bars, store, ledger.data_version())
         if not len(bars):
             raise UsageError(f"{layout.root} has no bars yet; name a folder of bar files with --data")
-        return cls(bars=bars.take(~np.isin(bars.symbol, list(without))))
+        return cls(bars=_less(bars, without))
 
     def days(self, first: date, last: date) -> tuple[date, ...]:
         """Give the days from ``first`` to ``last`` on which anything arrives."""
@@ -129,12 +130,10 @@ class History:
 
     def of_day(self, day: date) -> Iterator[Arrival]:
         """Give what arrives after the close of a day."""
-        dates = self.bars.date[self._by_day]
-        low, high = np.searchsorted(dates, [np.datetime64(day), np.datetime64(day) + 1])
+        low, high = np.searchsorted(self._days, [np.datetime64(day), np.datetime64(day) + 1])
         if high > low:
-            rows = np.zeros(len(self.bars), dtype=bool)
-            rows[self._by_day[low:high]] = True
-            yield Arrival(name=f"{day}.csv", content=csv_text(self.bars.take(rows)).encode())
+            bars = self.bars.take(self._by_day[low:high])
+            yield Arrival(name=f"{day}.csv", content=csv_text(bars).encode())
         yield from self.restated.get(day, ())
 
     def notes(self, first: date, last: date, *, index: str) -> tuple[str, ...]:
@@ -183,6 +182,16 @@ def known_at(day: date, calendar: str, timezone: str) -> datetime:
     if calendar == NEVER_CLOSES:
         return datetime.combine(day, time(), tzinfo=UTC) + timedelta(days=1) + AFTER_CLOSE
     return (datetime.combine(day, CLOSE, tzinfo=ZoneInfo(timezone)) + AFTER_CLOSE).astimezone(UTC)
+
+
+def _less(bars: Bars, without: Collection[str]) -> Bars:
+    unknown = sorted(set(without) - set(bars.symbols()))
+    if unknown:
+        raise UsageError(
+            f"--without names {', '.join(unknown)}, of which there are no bars;"
+            f" there are bars of {', '.join(bars.symbols())}"
+        )
+    return bars.take(~np.isin(bars.symbol, list(without)))
 
 
 def _is_day(name: str) -> bool:

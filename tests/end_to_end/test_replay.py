@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
+from daemon.adapters.ledger import REACHED
 from daemon.adapters.lock import DaemonLock
 from daemon.cli import main
 from daemon.layout import REPLAYED, Layout
-from daemon.replay.drive import REACHED
 from registry.readonly import open_read_only
 from tests.conftest import CHECKOUT, LIMIT_S, POLL_S, json_of
 
@@ -235,6 +235,10 @@ def test_commands_read_a_replayed_directory_as_any_other(replayed: Replayed) -> 
     status = json_of(said(replayed, "status", code=3))
     validate("status", status)
     assert status["champion"]["version"] == "v1"
+    assert status["now"].startswith(LAST)
+    assert status["reasons"][0]["problem"] == (
+        f"the days of this directory were replayed up to {LAST}; no daemon runs in it"
+    )
     validate("models-history", json_of(said(replayed, "models", "history")))
     events = json_of(said(replayed, "events", "--limit", "0", "--name", "gate."))
     validate("events", events)
@@ -378,6 +382,10 @@ WITHIN: Final = "within the data, which begin on 2010-01-04 and end on 2013-09-0
         (["--from", "2001-08-01"], f"--from 2001-08-01 is not {WITHIN}"),
         (["--from", FIRST, "--without", "^SIM"], "the index of market 'sim' is ^SIM, which --without leaves"),
         (
+            ["--from", FIRST, "--without", "ABC", "SIM001"],
+            "--without names ABC, of which there are no bars; t",
+        ),
+        (
             ["--from", FIRST, "--report", "{world}"],
             "{world} is not empty and holds no earlier report; name a",
         ),
@@ -401,6 +409,26 @@ def test_what_cannot_be_replayed_is_a_sentence_and_leaves_nothing(
     assert sentence.startswith(said.format(world=replayed.world))
     assert not (tmp_path / "new").exists()
     assert report_of(replayed.world) == before
+
+
+def test_a_directory_that_was_cut_short_while_it_was_laid_out_is_taken_up(
+    replayed: Replayed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "cut-short"
+    place.mkdir()
+    shutil.copy(replayed.layout.root / "replay.json", place)
+    code = main([str(each) for each in replayed.arguments(place, "--from", FIRST, "--to", "2013-07-11")])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "holds a replay of other last" in said
+    plan = json.loads((place / "replay.json").read_text())
+    (place / "replay.json").write_text(json.dumps({**plan, "last": "2013-07-11"}))
+    code = main([str(each) for each in replayed.arguments(place, "--from", FIRST, "--to", "2013-07-11")])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert f"going on with the replay in {place}" in said
+    assert "no version has served" in said
+    assert (place / "config.toml").read_text() == (replayed.layout.root / "config.toml").read_text()
 
 
 def test_a_directory_without_bars_asks_for_data(tmp_path: Path) -> None:
