@@ -25,7 +25,7 @@ test: check
 
 soak: setup
 	$(PYTEST) -m long
-	HYPOTHESIS_PROFILE=thorough $(PYTEST) tests/property
+	REGIMED_TESTS=thorough $(PYTEST) tests/property
 
 check: lint types contracts fast
 

@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import hypothesis
 import pytest
 
 from daemon.adapters.ledger import Ledger
@@ -195,10 +194,6 @@ class Installation:
         """Wait until every file and every message is dealt with."""
         self.wait_until(self.is_idle, "the daemon to be idle")
 
-
-hypothesis.settings.register_profile("brief", max_examples=40, deadline=None)
-hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "brief"))
 
 SHARED: Final = frozenset({"archived", "eve", "trained"})
 """Fixtures that take long to make and are only read."""

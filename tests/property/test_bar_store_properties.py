@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.adapters.bar_store import MemoryBarStore, ParquetBarStore
@@ -21,6 +21,7 @@ from daemon.errors import DataVersionGoneError
 from daemon.messages import FileArrived
 from daemon.records import BarsCompacted, Outcome, PartStored, RetiredUnlisted
 from regime.types import BAR_FIELDS, Bars
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from daemon.ports import BarStore
@@ -122,7 +123,7 @@ def row_of(closes: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[float, .
     )
 
 
-several = settings(deadline=None, derandomize=True, max_examples=60)
+several = examples(20)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("bars"), rows_of_a_file()),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.barrier import forecast
@@ -15,6 +15,7 @@ from regime.barrier.inputs import COLUMNS, LOOK_BACK_SESSIONS, volatility_inputs
 from regime.barrier.members import BARRIER_MEMBERS, BarrierHistory, BarrierRows, learn_barrier
 from regime.barrier.parameters import TREES
 from regime.types import Bars, TargetSpec
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +83,7 @@ def assert_same(one: NDArray[np.float64], other: NDArray[np.float64], tolerance:
     assert np.nanmax(np.abs(one - other), initial=0.0) <= tolerance
 
 
-@settings(deadline=None, derandomize=True, max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 2**16), cut=st.integers(280, 420))
 def test_bars_that_are_not_there_yet_change_no_bit(seed: int, cut: int) -> None:
     whole = market(450, seed)
@@ -95,7 +96,7 @@ def test_bars_that_are_not_there_yet_change_no_bit(seed: int, cut: int) -> None:
     assert np.array_equal(now.forward_variance[matured], later.forward_variance[before][matured])
 
 
-@settings(deadline=None, derandomize=True, max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 2**16), cut=st.integers(280, 420))
 def test_other_later_bars_change_nothing_before_them(seed: int, cut: int) -> None:
     whole = market(450, seed)
@@ -113,7 +114,7 @@ def test_other_later_bars_change_nothing_before_them(seed: int, cut: int) -> Non
     assert not np.array_equal(ours.values[~before], theirs.values[~before], equal_nan=True)
 
 
-@settings(deadline=None, derandomize=True, max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 2**16), last=st.integers(1, 40), count=st.integers(300, 700))
 def test_the_last_sessions_alone_are_those_of_the_whole_table(seed: int, last: int, count: int) -> None:
     bars, index, fear = market(count, seed)
@@ -123,7 +124,7 @@ def test_the_last_sessions_alone_are_those_of_the_whole_table(seed: int, last: i
     assert np.isnan(tail.forward_variance).all()
 
 
-@settings(deadline=None, derandomize=True, max_examples=3)
+@examples(3)
 @given(seed=st.integers(0, 2**16), factor=st.sampled_from([0.01, 7.0, 1000.0]))
 def test_the_scale_of_prices_and_of_the_index_is_of_no_consequence(seed: int, factor: float) -> None:
     bars, index, fear = market(400, seed)
@@ -205,7 +206,7 @@ def cut_to(rows: BarrierRows, count: int) -> BarrierRows:
     return replace(rows, **{name: getattr(rows, name)[:count] for name in names})
 
 
-@settings(deadline=None, derandomize=True, max_examples=2)
+@examples(2)
 @given(seed=st.integers(0, 2**16), cut=st.integers(4500, 7000))
 def test_what_the_members_said_is_never_moved_by_later_rows(seed: int, cut: int) -> None:
     rows = rows_of(seed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.barrier.windows import (
@@ -17,6 +17,7 @@ from regime.barrier.windows import (
     rolling_sum,
     rolling_variance,
 )
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ WINDOWS = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(**WINDOWS)
 def test_sums_means_and_maxima_are_those_of_pandas(
     seed: int, rows: int, missing: float, bars: int, share: float
@@ -55,7 +56,7 @@ def test_sums_means_and_maxima_are_those_of_pandas(
     assert_like(rolling_max(cells, bars, least), theirs.max())
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 2**16), rows=st.integers(5, 90), bars=st.integers(2, 40))
 def test_variance_and_covariance_are_those_of_pandas(seed: int, rows: int, bars: int) -> None:
     frame = frame_of(seed, rows, 0.02) * 0.01

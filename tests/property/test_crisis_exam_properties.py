@@ -3,14 +3,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.crisis_exam import LeaveOneEventOut
 from regime.events import RareEvent
 from regime.types import Regime
+from tests.examples import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = examples(25)
 FIRST = date(2000, 6, 1)
 
 

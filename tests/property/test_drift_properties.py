@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ from regime.drift import (
     replay,
 )
 from regime.types import REGIMES, Regime
+from tests.examples import examples
 
 FIRST = dt.date(2020, 1, 1)
 NAMES = ("a", "b", "c")
@@ -69,7 +70,7 @@ def level_readings(monitor: str, levels: list[Level]) -> list[Reading]:
 
 
 @given(seed=seeds, cut=st.integers(0, 20))
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 def test_a_restart_after_any_day_changes_no_feature_reading(seed: int, cut: int) -> None:
     reference = MONITOR.fit(feature_days(seed, 60), np.random.default_rng(0))
     live = feature_days(seed + 1, 20, start=60)
@@ -81,7 +82,7 @@ def test_a_restart_after_any_day_changes_no_feature_reading(seed: int, cut: int)
 
 
 @given(codes=st.lists(st.integers(0, 5), min_size=80, max_size=80), cut=st.integers(0, 40))
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 def test_a_restart_after_any_day_changes_no_mix_reading(codes: list[int], cut: int) -> None:
     days = [
         RegimeDay(date=FIRST + dt.timedelta(days=at), regime=(*REGIMES, Regime.UNKNOWN)[code])
@@ -96,7 +97,7 @@ def test_a_restart_after_any_day_changes_no_mix_reading(codes: list[int], cut: i
 
 
 @given(seed=seeds)
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 def test_the_order_of_symbols_is_of_no_account(seed: int) -> None:
     past, live = feature_days(seed, 60), feature_days(seed + 1, 20, start=60)
     readings = read(past, live)
@@ -104,7 +105,7 @@ def test_the_order_of_symbols_is_of_no_account(seed: int) -> None:
 
 
 @given(seed=seeds, power=st.integers(-8, 8))
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 def test_the_unit_of_a_feature_is_of_no_account(seed: int, power: int) -> None:
     past, live = feature_days(seed, 60), feature_days(seed + 1, 20, start=60)
     factor = 2.0**power
@@ -113,7 +114,7 @@ def test_the_unit_of_a_feature_is_of_no_account(seed: int, power: int) -> None:
 
 
 @given(seed=seeds)
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 def test_a_distance_is_a_share_and_no_later_day_changes_a_reading(seed: int) -> None:
     past, live = feature_days(seed, 60), feature_days(seed + 1, 20, start=60)
     readings = read(past, live)
@@ -122,7 +123,7 @@ def test_a_distance_is_a_share_and_no_later_day_changes_a_reading(seed: int) -> 
 
 
 @given(monitor=monitors, levels=level_lists)
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 def test_alarms_of_one_level_are_at_least_21_days_apart(monitor: str, levels: list[Level]) -> None:
     _, alarms = raise_alarms(AlarmState(), level_readings(monitor, levels))
     for level in (Level.INFO, Level.WARN, Level.ALERT):
@@ -131,7 +132,7 @@ def test_alarms_of_one_level_are_at_least_21_days_apart(monitor: str, levels: li
 
 
 @given(monitor=monitors, levels=level_lists, cut=st.integers(0, 120))
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 def test_alarms_do_not_depend_on_how_readings_arrive(monitor: str, levels: list[Level], cut: int) -> None:
     readings = level_readings(monitor, levels)
     whole_state, whole = raise_alarms(AlarmState(), readings)

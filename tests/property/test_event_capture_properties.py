@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.event_capture import CaptureSettings, CaptureState, MarketDay, capture
 from regime.types import Regime
+from tests.examples import examples
 
 FIRST = date(2000, 1, 3)
 
@@ -35,7 +36,7 @@ markets = st.lists(stretches, min_size=1, max_size=25).map(
 )
 
 
-@settings(deadline=None, derandomize=True)
+@examples(40)
 @given(rule=rules, days=markets, data=st.data())
 def test_what_the_first_days_tell_is_the_beginning_of_what_all_days_tell(
     rule: CaptureSettings, days: list[MarketDay], data: st.DataObject
@@ -46,7 +47,7 @@ def test_what_the_first_days_tell_is_the_beginning_of_what_all_days_tell(
     assert whole[: len(early)] == early
 
 
-@settings(deadline=None, derandomize=True)
+@examples(40)
 @given(rule=rules, days=markets, data=st.data())
 def test_a_restart_from_the_saved_state_changes_nothing(
     rule: CaptureSettings, days: list[MarketDay], data: st.DataObject
@@ -60,7 +61,7 @@ def test_a_restart_from_the_saved_state_changes_nothing(
     assert (after, early + late) == (end, whole)
 
 
-@settings(deadline=None, derandomize=True)
+@examples(40)
 @given(rule=rules, days=markets)
 def test_a_closed_episode_never_changes(rule: CaptureSettings, days: list[MarketDay]) -> None:
     _, changes = capture(CaptureState(), rule, days)
@@ -70,7 +71,7 @@ def test_a_closed_episode_never_changes(rule: CaptureSettings, days: list[Market
         assert changes[at].episode.id not in later
 
 
-@settings(deadline=None, derandomize=True)
+@examples(40)
 @given(rule=rules, days=markets)
 def test_episodes_are_apart_by_more_sessions_than_the_gap_and_hold_days_enough(
     rule: CaptureSettings, days: list[MarketDay]
@@ -86,7 +87,7 @@ def test_episodes_are_apart_by_more_sessions_than_the_gap_and_hold_days_enough(
         assert (other.first_day - one.last_day).days > rule.gap_days
 
 
-@settings(deadline=None, derandomize=True)
+@examples(40)
 @given(rule=rules, days=markets)
 def test_the_state_stays_as_small_as_the_window(rule: CaptureSettings, days: list[MarketDay]) -> None:
     state, _ = capture(CaptureState(), rule, days)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.commands.gate import judge_evidence
@@ -14,6 +14,7 @@ from daemon.formats.evidence import read_evidence
 from regime.types import REGIMES
 from registry.gate import GateReport, Kind
 from registry.policy import DEFAULT
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from random import Random
@@ -49,7 +50,7 @@ def told(rows: list[str]) -> str:
         return str(error)
 
 
-@settings(deadline=None, derandomize=True, max_examples=15)
+@examples(15)
 @given(st.integers(0, 1000), st.sampled_from([3, 260]), st.randoms(use_true_random=False))
 def test_any_order_of_rows_gives_the_same_report(seed: int, days: int, chance: Random) -> None:
     rows = rows_of(seed, days)
@@ -59,7 +60,7 @@ def test_any_order_of_rows_gives_the_same_report(seed: int, days: int, chance: R
     assert report.evidence_rows == 5 * days
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(st.integers(0, 14), st.integers(0, 7), st.text(max_size=12))
 def test_whatever_stands_in_a_cell_is_judged_or_refused(row: int, column: int, cell: str) -> None:
     rows = rows_of(1, 3)

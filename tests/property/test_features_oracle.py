@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.oracle.engines import with_extension, without_extension
 from tests.oracle.features import oracle_features
 from tests.oracle.markets import Market, real_market, simulated_market, ugly_market
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from regime.types import FeatureTable
 
-few = settings(deadline=None, derandomize=True, max_examples=12)
+few = examples(5)
 seeds = st.integers(0, 2**32 - 1)
 ENGINES: Final = {"c": with_extension(), "numpy": without_extension()}
 either_engine = pytest.mark.parametrize("compute", ENGINES.values(), ids=ENGINES)

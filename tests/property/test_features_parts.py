@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.features import CATALOGUE, compute_features
 from regime.types import Bars
+from tests.examples import examples
 from tests.oracle.engines import without_extension
 from tests.oracle.markets import (
     DAYS,
@@ -27,7 +28,7 @@ from tests.oracle.tables import assert_same, between, features_of, last_day, row
 
 LOOK_BACK: Final = max(feature.look_back for feature in CATALOGUE)
 LAST_DAY: Final = FIRST_DAY + 10 * DAYS
-few = settings(deadline=None, derandomize=True, max_examples=6)
+few = examples(6)
 seeds = st.integers(0, 2**32 - 1)
 days = st.integers(0, DAYS - 1)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.features import CATALOGUE, compute_features
 from regime.types import Bars
+from tests.examples import examples
 from tests.oracle.engines import with_extension, without_extension
 from tests.oracle.markets import DAYS, FIRST_DAY, SECTORS, Market, scaled, ugly_market, ugly_symbol
 from tests.oracle.tables import assert_close, assert_same, features_of, rows_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 WARM_UP: Final = np.array([feature.warm_up for feature in CATALOGUE])
 ENGINES: Final = {"c": with_extension(), "numpy": without_extension()}
 either_engine = pytest.mark.parametrize("compute", ENGINES.values(), ids=ENGINES)
-few = settings(deadline=None, derandomize=True, max_examples=6)
+few = examples(6)
 seeds = st.integers(0, 2**32 - 1)
 units = st.sampled_from([0.01, 7.0, 1000.0])
 

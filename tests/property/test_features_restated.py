@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.errors import HistoryTooShortError
 from regime.features.state import KEPT, LOOK_BACK
 from regime.types import Bars
+from tests.examples import examples
 from tests.oracle.markets import FIRST_DAY, scaled, simulated_market, ugly_market
 from tests.oracle.states import (
     answer_or_anew,
@@ -27,7 +28,7 @@ from tests.oracle.states import (
 )
 from tests.oracle.tables import assert_same, between, features_of
 
-few = settings(deadline=None, derandomize=True, max_examples=4)
+few = examples(4)
 seeds = st.integers(0, 2**32 - 1)
 LAST_DAY: Final = FIRST_DAY + 10_000
 
@@ -44,7 +45,7 @@ def test_a_bar_that_comes_late_changes_its_day_and_what_looks_back_upon_it() -> 
     assert_same(answer, features_of(market, since=day))
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds, bar=st.integers(0, 500))
 def test_any_bar_of_an_ugly_market_may_be_restated(seed: int, bar: int) -> None:
     market = ugly_market(seed)
@@ -128,7 +129,7 @@ def test_the_index_may_have_fewer_days_than_the_symbols(every: int) -> None:
     assert_nothing_else_changed(before, after, answer)
 
 
-@settings(deadline=None, derandomize=True, max_examples=12)
+@examples(12)
 @given(ago=st.integers(1, LOOK_BACK), symbol=st.sampled_from(["S001", "S003"]))
 def test_a_restated_bar_changes_its_day_and_what_looks_back_upon_it(ago: int, symbol: str) -> None:
     market = panel()

@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.errors import HistoryTooShortError
 from regime.features import CATALOGUE
 from regime.features.state import KEPT, LOOK_BACK
 from regime.types import Bars
+from tests.examples import examples
 from tests.oracle.markets import DAYS, FIRST_DAY, scaled, simulated_market, ugly_market
 from tests.oracle.states import (
     answer_or_anew,
@@ -26,7 +27,7 @@ from tests.oracle.states import (
 )
 from tests.oracle.tables import assert_same, between, concat, features_of
 
-few = settings(deadline=None, derandomize=True, max_examples=4)
+few = examples(4)
 seeds = st.integers(0, 2**32 - 1)
 LAST_DAY: Final = FIRST_DAY + 10_000
 

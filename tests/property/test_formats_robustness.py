@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.formats import FileRejectedError, Reason, parquet_bytes, parse_bars
 from regime.types import Bars
+from tests.examples import examples
 
 DAYS: Final = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]
 CLOSES: Final = [11.0, 12.0, 11.5, 12.25]
@@ -73,19 +74,19 @@ def test_the_bodies_that_are_damaged_below_are_whole(layout: str) -> None:
     assert file.bars.close.tolist() == CLOSES
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @given(data=st.binary(max_size=400), start=st.sampled_from([b"", b"PAR1", b'{"chart":', b"Date,Close\n"]))
 def test_arbitrary_bytes_are_no_bars(data: bytes, start: bytes) -> None:
     assert isinstance(outcome(start + data), Reason)
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @given(text=st.text(max_size=200), header=st.sampled_from([b"date,close\n", b"DATE,OPEN,HIGH,LOW,CLOSE\n"]))
 def test_arbitrary_text_under_a_known_header_is_refused(text: str, header: bytes) -> None:
     assert isinstance(outcome(header + text.encode("utf-8", "surrogatepass")), Reason)
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(100)
 @given(name=st.text(max_size=300))
 def test_arbitrary_names_give_a_symbol_or_are_refused(name: str) -> None:
     found = outcome(BODIES["stooq_csv"], name)
@@ -111,7 +112,7 @@ def test_a_file_that_lost_its_end_is_refused_or_gives_only_rows_that_it_had(layo
 
 
 @pytest.mark.parametrize("layout", BODIES)
-@settings(deadline=None, derandomize=True, max_examples=150)
+@examples(150)
 @given(st.data())
 def test_damaged_files_are_read_or_refused(layout: str, data: st.DataObject) -> None:
     body = bytearray(BODIES[layout])

@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regime.types import REGIMES, Regime
@@ -14,12 +14,13 @@ from registry.gate import Candidate, GateReport, Ledger, Status, Verdict, judge,
 from registry.policy import PRESETS, Policy
 from registry.safety import regime_days
 from registry.statistics import block_test
+from tests.examples import examples
 
 NEW = Candidate(version="v2", recipe_hash="new", age_days=0, invariants=None)
 OLD = Candidate(version="v1", recipe_hash="old", age_days=7, invariants=None)
 SYMBOLS = 4
 
-few = settings(deadline=None, derandomize=True, max_examples=40)
+few = examples(40)
 policies = st.sampled_from(sorted(PRESETS.values(), key=lambda policy: policy.name))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.labels import LOCAL_HIGH_DAYS, RulesLabeler, final_regimes, spells_of
 from regime.types import Regime
+from tests.examples import examples
 
 LENGTH = 80
 regime_runs = st.lists(st.tuples(st.sampled_from(Regime), st.integers(1, 30)), min_size=1, max_size=12)
@@ -29,7 +30,7 @@ def wild(days: list[tuple[int, int]]) -> tuple[list[float], list[float]]:
 wild_days = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=20, max_size=LENGTH)
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(50)
 @given(runs=regime_runs, closes=closes_of_days, cut=st.integers(0, 400))
 def test_the_finals_of_the_first_days_are_the_first_finals(
     runs: list[tuple[Regime, int]], closes: list[float], cut: int
@@ -40,7 +41,7 @@ def test_the_finals_of_the_first_days_are_the_first_finals(
     assert early == whole[: len(early)]
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 @given(runs=regime_runs, closes=closes_of_days)
 def test_only_days_of_closed_spells_are_final_and_they_wait_a_month_at_most_or_for_their_spell(
     runs: list[tuple[Regime, int]], closes: list[float]
@@ -53,7 +54,7 @@ def test_only_days_of_closed_spells_are_final_and_they_wait_a_month_at_most_or_f
     assert waits_for_its_spell or len(finals) >= min(last.first, len(regimes) - LOCAL_HIGH_DAYS)
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 @given(runs=regime_runs, closes=closes_of_days)
 def test_a_final_differs_only_before_a_crash_or_after_its_trough(
     runs: list[tuple[Regime, int]], closes: list[float]
@@ -71,7 +72,7 @@ def test_a_final_differs_only_before_a_crash_or_after_its_trough(
             assert final is regimes[day]
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 @given(runs=regime_runs, closes=closes_of_days, scale=st.sampled_from([0.5, 8.0, 1024.0]))
 def test_the_unit_of_the_index_changes_no_final(
     runs: list[tuple[Regime, int]], closes: list[float], scale: float
@@ -81,7 +82,7 @@ def test_the_unit_of_the_index_changes_no_final(
     assert final_regimes([scale * close for close in known], regimes) == final_regimes(known, regimes)
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(25)
 @given(days=wild_days, cut=st.integers(1, LENGTH))
 def test_finals_of_a_labelled_market_grow_and_never_change(days: list[tuple[int, int]], cut: int) -> None:
     closes, fears = wild(days)
@@ -93,7 +94,7 @@ def test_finals_of_a_labelled_market_grow_and_never_change(days: list[tuple[int,
     assert early == whole[: len(early)]
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(50)
 @given(runs=regime_runs, closes=closes_of_days, cut=st.integers(1, 360))
 def test_deciding_goes_on_from_the_spell_of_the_first_open_day(
     runs: list[tuple[Regime, int]], closes: list[float], cut: int

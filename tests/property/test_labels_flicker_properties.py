@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.labels import FlickerBounds, RulesConstants, RulesLabeler, flicker_bounds, spells_of
 from regime.types import Regime
+from tests.examples import examples
 
 wild_days = st.lists(
     st.tuples(
@@ -58,19 +59,19 @@ def gap(days: list[int], over: int = 1) -> int:
     return min((later - earlier for earlier, later in zip(days, days[over:], strict=False)), default=10**6)
 
 
-@settings(deadline=None, derandomize=True, max_examples=120)
+@examples(30)
 @given(days=wild_days)
 def test_wild_days_flicker_no_more_than_promised(days: list[tuple[float, int]]) -> None:
     check(days, RulesConstants())
 
 
-@settings(deadline=None, derandomize=True, max_examples=120)
+@examples(30)
 @given(days=held_days)
 def test_fear_that_jumps_between_bands_flickers_no_more_than_promised(days: list[tuple[float, int]]) -> None:
     check(days, RulesConstants())
 
 
-@settings(deadline=None, derandomize=True, max_examples=120)
+@examples(30)
 @given(days=held_days, numbers=constants)
 def test_the_promise_follows_from_the_constants(
     days: list[tuple[float, int]], numbers: RulesConstants

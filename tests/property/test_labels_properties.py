@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.labels import (
@@ -26,6 +26,7 @@ from regime.labels import (
     labeler_named,
 )
 from regime.types import Bars, Regime, RegimeSeries
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def test_the_markets_of_these_tests_visit_every_regime() -> None:
     assert seen == set(Regime)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(30)
 @given(seed=seeds, cut=cuts, name=names, with_fear=st.booleans())
 def test_labels_of_the_first_days_are_the_first_labels(
     seed: int, cut: int, name: str, *, with_fear: bool
@@ -91,7 +92,7 @@ def test_labels_of_the_first_days_are_the_first_labels(
     assert rows_of(label_days(index.take(before), early_fear, labeler)) == whole[:cut]
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(30)
 @given(seed=seeds, cut=cuts, name=names, with_fear=st.booleans())
 def test_a_restart_in_mid_spell_changes_nothing(seed: int, cut: int, name: str, *, with_fear: bool) -> None:
     index, known = market_of(seed, DAYS)
@@ -107,7 +108,7 @@ def test_a_restart_in_mid_spell_changes_nothing(seed: int, cut: int, name: str, 
     assert rows_of(head) + rows_of(tail) == rows_of(whole)
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@examples(10)
 @given(seed=seeds, name=names, with_fear=st.booleans())
 def test_day_by_day_is_the_same_as_all_at_once(seed: int, name: str, *, with_fear: bool) -> None:
     index, known = market_of(seed, DAYS)
@@ -124,7 +125,7 @@ def test_day_by_day_is_the_same_as_all_at_once(seed: int, name: str, *, with_fea
     assert state == end
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, at=cuts, factor=st.floats(0.5, 2.0), name=names, with_fear=st.booleans())
 def test_restating_a_day_changes_no_earlier_label(
     seed: int, at: int, factor: float, name: str, *, with_fear: bool
@@ -138,7 +139,7 @@ def test_restating_a_day_changes_no_earlier_label(
     assert rows_of(label_days(restated, fear, labeler))[:at] == rows_of(label_days(index, fear, labeler))[:at]
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, name=names, with_fear=st.booleans())
 def test_every_label_has_a_reason_and_is_the_same_again(seed: int, name: str, *, with_fear: bool) -> None:
     index, known = market_of(seed, DAYS)
@@ -151,7 +152,7 @@ def test_every_label_has_a_reason_and_is_the_same_again(seed: int, name: str, *,
     assert labels.provisional[-1]
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(30)
 @given(seed=seeds)
 def test_a_spell_ends_young_only_in_a_crash_or_a_rise_of_fear(seed: int) -> None:
     index, fear = market_of(seed, DAYS)
@@ -166,7 +167,7 @@ def test_a_spell_ends_young_only_in_a_crash_or_a_rise_of_fear(seed: int) -> None
     }
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, name=names_by_fear)
 def test_a_day_is_unknown_exactly_where_its_fear_is(seed: int, name: str) -> None:
     index, fear = market_of(seed, DAYS)
@@ -175,7 +176,7 @@ def test_a_day_is_unknown_exactly_where_its_fear_is(seed: int, name: str) -> Non
     assert [regime is Regime.UNKNOWN for regime in labels.regime] == [value is None for value in fears]
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, cut=st.integers(1, DAYS - 1))
 def test_the_proxy_continues_from_its_saved_state(seed: int, cut: int) -> None:
     closes = market_of(seed, DAYS)[0].close.tolist()
@@ -187,7 +188,7 @@ def test_the_proxy_continues_from_its_saved_state(seed: int, cut: int) -> None:
     assert sum(fear is not None for fear in whole) == DAYS - 504
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, scale=st.sampled_from([1e-3, 0.5, 8.0, 1024.0]))
 def test_the_unit_of_the_index_changes_no_regime(seed: int, scale: float) -> None:
     index, fear = market_of(seed, DAYS)
@@ -196,7 +197,7 @@ def test_the_unit_of_the_index_changes_no_regime(seed: int, scale: float) -> Non
     assert label_days(scaled, fear, labeler).regime == label_days(index, fear, labeler).regime
 
 
-@settings(deadline=None, derandomize=True, max_examples=30)
+@examples(15)
 @given(seed=seeds)
 def test_the_scaled_drop_is_that_of_a_plain_window(seed: int) -> None:
     index, fear = market_of(seed, 900)
@@ -210,7 +211,7 @@ def test_the_scaled_drop_is_that_of_a_plain_window(seed: int) -> None:
         assert (labels.reason[day].startswith("10-day return") and known) == (is_drop and known)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(10)
 @given(seed=seeds, cut=cuts, has_fear=st.booleans())
 def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, *, has_fear: bool) -> None:
     index, fear = market_of(seed, DAYS)
@@ -220,7 +221,7 @@ def test_the_days_after_one_are_those_of_the_whole_history(seed: int, cut: int, 
     assert days_of(index, given_fear, after=after) == tuple(day for day in whole if day.date > after)
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@examples(10)
 @given(seed=seeds, name=names, with_fear=st.booleans())
 def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
     seed: int, name: str, *, with_fear: bool
@@ -240,7 +241,7 @@ def test_an_explanation_has_the_label_and_needs_for_every_other_regime(
         assert len(explanation.others) >= 4
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(20)
 @given(seed=seeds, with_fear=st.booleans())
 def test_the_jump_model_is_silent_for_sixty_returns_and_reads_no_fear(seed: int, *, with_fear: bool) -> None:
     index, fear = market_of(seed, DAYS)
@@ -249,7 +250,7 @@ def test_the_jump_model_is_silent_for_sixty_returns_and_reads_no_fear(seed: int,
     assert labels.regime == label_days(index, None, JumpLabeler()).regime
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@examples(10)
 @given(seed=seeds)
 def test_the_online_path_ends_where_the_cheapest_path_of_its_days_does(seed: int) -> None:
     index, _ = market_of(seed, 130)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.models.pool import CALIBRATIONS, POOLS
 from regime.pooling import PoolRows, pool_rows
 from regime.types import REGIMES
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from regime.pooling import LogProba
@@ -61,7 +62,7 @@ def cut_to(rows: PoolRows, count: int) -> PoolRows:
 
 @pytest.mark.parametrize("calibration", CALIBRATIONS)
 @pytest.mark.parametrize("kind", POOLS)
-@settings(deadline=None, derandomize=True, max_examples=2)
+@examples(2)
 @given(seed=st.integers(0, 2**16), days=st.integers(300, 590))
 def test_later_rows_move_nothing_that_was_said(kind: str, calibration: str, seed: int, days: int) -> None:
     rows = rows_of(seed)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.barrier.inputs import COLUMNS
@@ -22,6 +22,7 @@ from regime.prequential import (
 )
 from regime.targets import target_named
 from regime.types import REGIMES
+from tests.examples import examples
 
 DAYS = 120
 SYMBOLS = 3
@@ -58,7 +59,7 @@ seeds = st.integers(0, 2**32 - 1)
 places = st.integers(1, DAYS - 1)
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds, place=places)
 def test_a_later_outcome_changes_no_baseline_of_an_earlier_day(seed: int, place: int) -> None:
     rows, _, _ = judged(seed)
@@ -79,7 +80,7 @@ def test_a_later_outcome_changes_no_baseline_of_an_earlier_day(seed: int, place:
         np.testing.assert_array_equal(proba[before], known(later)[name][before])
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds, place=places)
 def test_a_later_outcome_changes_no_volatility_barrier_of_an_earlier_day(seed: int, place: int) -> None:
     rng = np.random.default_rng(seed)
@@ -98,7 +99,7 @@ def test_a_later_outcome_changes_no_volatility_barrier_of_an_earlier_day(seed: i
     assert first.sum(axis=1) == pytest.approx(1.0)
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds, place=places)
 def test_a_later_outcome_changes_no_earlier_point_of_the_running_gain(seed: int, place: int) -> None:
     rows, proba, _ = judged(seed)
@@ -108,7 +109,7 @@ def test_a_later_outcome_changes_no_earlier_point_of_the_running_gain(seed: int,
     np.testing.assert_array_equal(nats[days < day], other[days < day])
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds)
 def test_a_later_year_changes_no_score_of_an_earlier_year(seed: int) -> None:
     rows, proba, _ = judged(seed)
@@ -116,7 +117,7 @@ def test_a_later_year_changes_no_score_of_an_earlier_year(seed: int) -> None:
     assert scores_by_year(rows, proba)[2019] == scores_by_year(later, proba)[2019]
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds)
 def test_policies_that_say_the_same_differ_by_nothing_at_all(seed: int) -> None:
     rows, proba, _ = judged(seed)
@@ -124,7 +125,7 @@ def test_policies_that_say_the_same_differ_by_nothing_at_all(seed: int) -> None:
     assert (overall.rows, overall.nats, overall.low, overall.high) == (DAYS * SYMBOLS, 0.0, 0.0, 0.0)
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds)
 def test_exchanging_two_policies_turns_the_sign_of_every_gain(seed: int) -> None:
     rows, first, second = judged(seed)
@@ -139,7 +140,7 @@ def test_exchanging_two_policies_turns_the_sign_of_every_gain(seed: int) -> None
             assert other.low == pytest.approx(-gain.high, abs=1e-9)
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds, place=places)
 def test_rows_without_a_prediction_count_nowhere(seed: int, place: int) -> None:
     rows, proba, other = judged(seed)
@@ -149,7 +150,7 @@ def test_rows_without_a_prediction_count_nowhere(seed: int, place: int) -> None:
     assert gains_of(rows, partly, other) == gains_of(rows.take(known), proba[known], other[known])
 
 
-@settings(deadline=None, derandomize=True, max_examples=10)
+@examples(10)
 @given(seed=seeds)
 def test_the_prior_itself_has_no_skill_and_no_gain(seed: int) -> None:
     rows, _, _ = judged(seed)

@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import AliasConflictError, AliasRefusedError
 from registry.history import aliases_after, tenure_at, tenures_of
 from registry.store import Registry
 from registry.types import Alias, Manifest, Member, MemberStatus
+from tests.examples import examples
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 MODEL = b"weights"
@@ -81,7 +82,7 @@ def perform(registry: Registry, number: int, deed: tuple[str, Alias, str, str | 
 
 
 @given(asked=st.lists(deeds, min_size=1, max_size=25))
-@settings(deadline=None, derandomize=True, max_examples=30)
+@examples(10)
 def test_events_aliases_and_history_agree_after_any_deeds(
     asked: list[tuple[str, Alias, str, str | None]],
 ) -> None:
@@ -106,7 +107,7 @@ def test_events_aliases_and_history_agree_after_any_deeds(
 
 
 @given(asked=st.lists(deeds, max_size=25), hours=st.integers(0, 30))
-@settings(deadline=None, derandomize=True, max_examples=30)
+@examples(10)
 def test_history_before_a_time_is_the_same_whatever_comes_after(
     asked: list[tuple[str, Alias, str, str | None]], hours: int
 ) -> None:
@@ -122,7 +123,7 @@ def test_history_before_a_time_is_the_same_whatever_comes_after(
 
 
 @given(values=st.dictionaries(st.text(), json_values, max_size=4))
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(33)
 def test_a_manifest_with_any_settings_survives_its_json(values: dict[str, object]) -> None:
     manifest = manifest_of("run-1", values)
     again = Manifest.of_json(manifest.to_json())

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from daemon.report.svg import Scale, line_path, ticks
 from daemon.report.svg_time import spells_of, thinned, time_axis
+from tests.examples import examples
 
 VALUES = st.floats(-1e6, 1e6)
 
 
+@examples(40)
 @given(st.lists(VALUES, min_size=1, max_size=400), st.integers(8, 60))
 def test_a_thinned_line_keeps_its_ends_and_its_extremes(values: list[float], most: int) -> None:
     points = list(enumerate(values))
@@ -28,6 +30,7 @@ def test_a_thinned_line_keeps_its_ends_and_its_extremes(values: list[float], mos
     assert (min(kept_values), max(kept_values)) == (min(values), max(values))
 
 
+@examples(40)
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)), min_size=1, max_size=50))
 def test_the_steps_of_a_path_add_up_to_its_rounded_points(points: list[tuple[float, float]]) -> None:
     numbers = [
@@ -40,6 +43,7 @@ def test_the_steps_of_a_path_add_up_to_its_rounded_points(points: list[tuple[flo
         assert abs(y - py) <= 0.0051
 
 
+@examples(40)
 @given(VALUES, st.floats(1e-3, 1e6), st.integers(2, 9))
 def test_ticks_lie_within_what_is_drawn_and_are_not_too_many(low: float, span: float, most: int) -> None:
     found = ticks(low, low + span, most)
@@ -48,6 +52,7 @@ def test_ticks_lie_within_what_is_drawn_and_are_not_too_many(low: float, span: f
     assert all(low - 1e-6 * span <= each <= low + span * (1 + 1e-6) for each in found)
 
 
+@examples(40)
 @given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.integers(1, 40_000), st.sampled_from([332.0, 884.0]))
 def test_names_of_days_never_touch_and_never_leave_the_axis(first: date, days: int, width: float) -> None:
     last = first + timedelta(days=days)
@@ -59,6 +64,7 @@ def test_names_of_days_never_touch_and_never_leave_the_axis(first: date, days: i
     assert all(after - before >= 40 for before, after in pairwise(places))
 
 
+@examples(40)
 @given(st.lists(st.sampled_from(["crash", "normal", "recovery"]), min_size=1, max_size=60))
 def test_spells_cover_every_day_once_and_change_their_name(names: list[str]) -> None:
     days = [3 * at for at in range(len(names))]

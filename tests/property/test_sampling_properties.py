@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.ablation import Ablation, paired_difference
@@ -16,8 +16,9 @@ from regime.events import RareEvent
 from regime.sampling import PRESETS, allot, sample, thin
 from regime.types import REGIMES, Regime
 from regime.weights import uniqueness_of_rows
+from tests.examples import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = examples(100)
 seeds = st.integers(0, 2**32 - 1)
 counts = st.lists(st.integers(0, 60), min_size=5, max_size=5).filter(any)
 presets = st.sampled_from(PRESETS)

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from regime.scorecard import Scorecard
 from regime.scoring import baseline_probabilities, score
 from regime.types import Regime
+from tests.examples import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = examples(60)
 seeds = st.integers(0, 2**32 - 1)
 CLASSES = ("sell", "hold", "buy")
 

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from regime.targets import PENDING, TARGETS, average_uniqueness, compute_targets
 from regime.types import Bars, TargetSpec
+from tests.examples import examples
 
 SHORT = TargetSpec(name="short", kind="first_touch", up=0.03, down=0.02, horizon_days=5)
 SCALED = TargetSpec(name="scaled", kind="vol_scaled", up=0.8, down=1.1, horizon_days=6)
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = examples(60)
 seeds = st.integers(0, 2**32 - 1)
 specs = st.sampled_from([SHORT, SCALED, TARGETS["reference"]])
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.fit_jobs import run_in_order
@@ -16,6 +16,7 @@ from regime.training import train
 from regime.training_set import TrainingSet
 from regime.types import REGIMES, TargetSpec
 from regime.validation import WalkForward
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ def predicted(rows: TrainingSet) -> Predictions:
     return train(rows, SETTINGS, execute=run_in_order, report=silent).predictions
 
 
-@settings(deadline=None, derandomize=True, max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 2**16), first=st.integers(250, 1000))
 def test_nothing_of_later_days_changes_an_earlier_prediction(seed: int, first: int) -> None:
     rows, other = rows_of(seed), rows_of(seed + 1)
@@ -82,7 +83,7 @@ def test_nothing_of_later_days_changes_an_earlier_prediction(seed: int, first: i
     assert not np.array_equal(before.ensemble[~earlier], after.ensemble[~earlier])
 
 
-@settings(deadline=None, derandomize=True, max_examples=4)
+@examples(4)
 @given(seed=st.integers(0, 2**16))
 def test_outcomes_not_known_ten_sessions_before_a_fold_do_not_reach_it(seed: int) -> None:
     rows = rows_of(seed)
@@ -95,7 +96,7 @@ def test_outcomes_not_known_ten_sessions_before_a_fold_do_not_reach_it(seed: int
     assert np.array_equal(before.ensemble[fold], after.ensemble[fold])
 
 
-@settings(deadline=None, derandomize=True, max_examples=3)
+@examples(3)
 @given(order=st.permutations(range(8)))
 def test_the_order_of_arrival_changes_nothing(order: list[int]) -> None:
     def shuffled(jobs: Iterable[FitJob]) -> Iterator[FitResult]:
@@ -110,7 +111,7 @@ def test_the_order_of_arrival_changes_nothing(order: list[int]) -> None:
     assert there.seeds == here.seeds
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(40)
 @given(
     n_rows=st.integers(0, 100_000),
     holdout=st.floats(0.05, 0.5),
@@ -124,7 +125,7 @@ def test_late_rows_are_after_early_rows_and_all_of_the_end(n_rows: int, holdout:
     assert early.stop >= 0
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(40)
 @given(
     values=st.lists(
         st.one_of(st.floats(width=32, allow_infinity=False, allow_nan=False), st.just(float("nan"))),

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.targets import compute_targets
 from regime.types import REGIMES, Bars, Regime, TargetSpec
 from regime.validation import WalkForward, regime_sets
+from tests.examples import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = examples(60)
 seeds = st.integers(0, 2**32 - 1)
 settings_of_folds = st.builds(
     WalkForward,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.types import REGIMES, Regime
@@ -13,8 +13,9 @@ from regime.weights import (
     uniqueness_weights,
     weight_share,
 )
+from tests.examples import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = examples(100)
 columns = st.lists(st.sampled_from([regime.value for regime in Regime]), min_size=1, max_size=200).map(
     np.array
 )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.configuration import Configuration, read_configuration, render_configuration, values_of
@@ -23,6 +23,7 @@ from daemon.settings import (
     Settings,
     WatchSettings,
 )
+from tests.examples import examples
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT_FILE = CHECKOUT / "config.toml"
@@ -359,7 +360,7 @@ def test_named_markets_replace_the_default_one_and_feeds_keep_theirs(tmp_path: P
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(
     index=texts.filter(bool),
     calendar=texts,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.features import CATALOGUE, engine, numpy_engine
@@ -20,6 +20,7 @@ from regime.features.program import OPERATIONS, compile_program, describe, encod
 from regime.features.ratios import ratio
 from regime.features.series import series_of_fields
 from regime.features.windows import age_of_highest, deviation, highest, last_swing, mean, rank_of_last, total
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-few = settings(deadline=None, derandomize=True, max_examples=20)
+few = examples(20)
 seeds = st.integers(0, 2**32 - 1)
 compiled = pytest.mark.skipif(not IS_COMPILED, reason="the extension is not there to compare with")
 
@@ -172,7 +173,7 @@ def assert_logarithm(values: Values) -> None:
     assert _ulps(computed[is_finite], expected[is_finite]).max(initial=0.0) <= 1.0
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(200)
 @given(values=st.lists(st.floats() | st.floats(0.5, 2.0) | st.floats(0.0, 1e-300), min_size=1, max_size=50))
 def test_a_logarithm_is_that_of_numpy_but_for_the_last_bit(values: list[float]) -> None:
     assert_logarithm(np.array(values))

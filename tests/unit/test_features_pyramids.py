@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from regime.features import numpy_engine
@@ -36,6 +36,7 @@ from regime.features.windows import (
     streak,
     total,
 )
+from tests.examples import examples
 from tests.oracle.features import evaluated
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_moments_of_all_lengths_are_as_walked(name: str, kind: str) -> None:
     assert_as_walked([MOMENTS[name](length) for length in LENGTHS if length > 2], fields_of(2, kind))
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@examples(20)
 @given(seed=st.integers(0, 2**32 - 1), length=st.integers(71, ROWS), kind=st.sampled_from(["ticks", "holes"]))
 def test_long_windows_are_as_walked(seed: int, length: int, kind: str) -> None:
     formulas = [window(length) for window in {**WINDOWS, **MOMENTS}.values()]

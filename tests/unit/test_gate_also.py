@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.also import calibration_error
@@ -15,6 +15,7 @@ from registry.evidence import Evidence, EvidenceInvalidError
 from registry.gate import Candidate, Finding, GateReport, Ledger, Status, Verdict, judge
 from registry.gate_report import Aspect
 from registry.policy import DEFAULT, Policy
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -193,7 +194,7 @@ def by_hand(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> flo
     return float(np.mean(errors))
 
 
-@settings(deadline=None)
+@examples(40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_the_calibration_error_is_that_of_its_definition(seed: int, rows: int) -> None:
     generator = np.random.default_rng(seed)

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.adapters.clock import ManualClock
 from daemon.adapters.inbox import Inbox, printable
 from daemon.settings import WatchSettings
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,7 +268,7 @@ def test_any_name_is_taken_shown_harmlessly_and_removed(place: Place, raw: bytes
     assert list(place.inbox.iterdir()) == []
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(200)
 @given(raw=st.binary(min_size=1, max_size=80))
 def test_a_shown_name_is_printable_and_can_be_encoded(raw: bytes) -> None:
     shown = printable(os.fsdecode(raw))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.markets import by_market, common_symbol, market_of, symbols_of_first
 from daemon.settings import MarketSettings
+from tests.examples import examples
 
 US = MarketSettings()
 CRYPTO = MarketSettings(index="BTC-USD", fear="", calendar="24/7", symbols=("ETH-*", "SOL-USD"))
@@ -73,7 +74,7 @@ def test_two_patterns_clash_if_a_symbol_fits_both(one: str, other: str, symbol: 
 PATTERNS = st.text("AB*?", min_size=1, max_size=6)
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(200)
 @given(one=PATTERNS, other=PATTERNS, symbol=st.text("AB", max_size=6))
 def test_a_clash_names_a_symbol_of_both_and_none_means_there_is_none(
     one: str, other: str, symbol: str

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.adapters.journal import Journal
@@ -16,6 +16,7 @@ from daemon.messages import FeedPollDue, RetrainDue
 from daemon.periods import due_messages
 from daemon.settings import WEEKDAYS, FeedSettings, ScheduleSettings, Settings
 from daemon.slots import last_slot, next_slot, poll_slot
+from tests.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 SATURDAY_EVENING = ScheduleSettings()
@@ -84,7 +85,7 @@ def test_a_slot_in_the_hour_in_which_the_clocks_change_still_comes(time: str, su
     assert slot.astimezone(UTC).isoformat() == utc
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@examples(200)
 @given(schedule=schedules, minute=st.integers(0, MINUTES_OF_YEAR))
 def test_now_lies_between_the_last_and_the_next_slot(schedule: ScheduleSettings, minute: int) -> None:
     now = YEAR_START + timedelta(minutes=minute)
@@ -95,7 +96,7 @@ def test_now_lies_between_the_last_and_the_next_slot(schedule: ScheduleSettings,
     assert WEEKDAYS[last.weekday()] == schedule.weekday
 
 
-@settings(deadline=None, derandomize=True, max_examples=12)
+@examples(12)
 @given(schedule=schedules, data=st.data())
 def test_in_a_year_of_irregular_ticks_each_week_is_due_once(
     schedule: ScheduleSettings, data: st.DataObject
@@ -157,7 +158,7 @@ def test_a_feed_is_due_once_in_each_interval_if_it_is_on() -> None:
     assert sorted(slots) == [f"2024-01-01T{hour:02d}:00:00+00:00" for hour in (0, 6, 12, 18)]
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(100)
 @given(
     every_s=st.floats(1, 1e6, allow_nan=False),
     now=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001 - hypothesis wants them so
