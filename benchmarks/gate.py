@@ -45,7 +45,8 @@ from benchmarks.gate_simulation import Challengers, Condition, Scenario, simulat
 from regime.types import REGIMES, Regime
 from registry.gate import Candidate, Ledger, judge_days
 from registry.gate_report import Verdict
-from registry.policy import Metric, policy_from_mapping
+from registry.policy import Metric
+from registry.policy_values import policy_from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

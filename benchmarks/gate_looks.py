@@ -25,12 +25,13 @@ from regime.types import REGIMES, Regime
 from registry.gate import Candidate, Ledger, judge_days
 from registry.gate_report import Verdict
 from registry.looks import look_policy, required_at_look
-from registry.policy import Metric, Policy, policy_from_mapping
+from registry.policy_values import policy_from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.gate_simulation import Challengers
+    from registry.policy import Metric, Policy
 
 TRIED: Final = Candidate(version="tried", recipe_hash="new", age_days=0, invariants=None)
 AGAINST: Final = Candidate(version="against", recipe_hash="old", age_days=7, invariants=None)

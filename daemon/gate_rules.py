@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.errors import SettingsInvalidError, UsageError
-from registry.policy import PRESETS, Policy, PolicyInvalidError, policy_from_mapping, policy_named
+from registry.policy import PRESETS, Policy, PolicyInvalidError, policy_named
+from registry.policy_values import policy_from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from daemon.adapters.ledger import IN_FORCE, REACHED, InForce, Ledger
 from daemon.adapters.lock import Holder, holder_of
 from daemon.adapters.quarantine import Quarantine
-from daemon.layout import IGNORED_SUFFIXES, REPLAYED
+from daemon.layout import IGNORED_SUFFIXES
 from daemon.markets import StatedClaims, by_market
 from daemon.mirror_state import MIRROR, MirrorState
+from daemon.status_reasons import Reason, what_is_wrong, why_mirror_lags, why_not_running
 from registry.glance import events_after, glance
 from registry.readonly import open_read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from daemon.adapters.quarantine import QuarantinedFile
     from daemon.adapters.trial_ledger import StoredTrial
     from daemon.layout import Layout
     from registry.glance import Champion, Glance
@@ -44,14 +44,6 @@ class Health(StrEnum):
 
 
 EXIT_CODES: Final = {Health.HEALTHY: 0, Health.DEGRADED: 1, Health.STOPPED: 3, Health.UNKNOWN: 4}
-
-
-class Reason(NamedTuple):
-    """Why the daemon is not healthy, since when, and the command to type next."""
-
-    problem: str
-    since: str | None
-    do: str
 
 
 class Status(NamedTuple):
@@ -155,10 +147,10 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
     reached = ledger.fact(REACHED)  # in a replay it is as late as its clock, whatever the time is here
     refused = Quarantine(layout.quarantine).entries()
     mirror = _mirror(layout, ledger, in_force.mirror)
-    reasons = (*_reasons(ledger, refused, in_force.feeds), *_why_mirror_lags(mirror))
+    reasons = (*what_is_wrong(ledger, refused, in_force.feeds), *why_mirror_lags(mirror))
     health = Health.DEGRADED if reasons else Health.HEALTHY
     if holder is None:
-        reasons = (_why_not_running(layout, ledger), *reasons)
+        reasons = (why_not_running(layout, ledger), *reasons)
         health = Health.STOPPED
     versions = glance(layout.registry / "registry.db")
     runs = _runs(layout, ledger)
@@ -185,62 +177,6 @@ def _status(layout: Layout, ledger: Ledger, holder: Holder | None, now: datetime
         mirror=mirror,
         events=_events(ledger, "", NOTABLE_EVENTS),
     )
-
-
-def _why_not_running(layout: Layout, ledger: Ledger) -> Reason:
-    if (layout.root / REPLAYED).exists():
-        reached = ledger.fact(REACHED)
-        so_far = f" up to {reached.partition('T')[0]}" if reached else ""
-        problem = f"the days of this directory were replayed{so_far}; no daemon runs in it"
-        return Reason(problem=problem, since=None, do=f"regimed report --dir {layout.root}")
-    last = ledger.events(name="daemon.st", limit=1)  # started or stopped
-    if last and last[0].name == "daemon.stopped":
-        problem, since = "the daemon is not running", last[0].at
-    else:
-        problem, since = "the daemon is not running: it was killed, or the machine went down", None
-    return Reason(problem=problem, since=since, do=f"regimed run --dir {layout.root}")
-
-
-def _reasons(ledger: Ledger, refused: Sequence[QuarantinedFile], feeds: Sequence[str]) -> tuple[Reason, ...]:
-    reasons = [
-        Reason(
-            problem=f"{letter.kind} {letter.key} failed too often: {letter.error}",
-            since=letter.finished_at,
-            do=f"regimed messages retry {letter.id}",
-        )
-        for letter in ledger.dead_letters()
-    ]
-    reasons += [
-        Reason(
-            problem=f"{entry.name} is in quarantine ({entry.code})",
-            since=entry.at,
-            do=f"regimed quarantine show {entry.file}",
-        )
-        for entry in refused
-    ]
-    reasons += [
-        Reason(problem=outcome.detail, since=outcome.since, do="regimed archive verify")
-        if outcome.outcome == "refused"
-        else Reason(problem=outcome.detail, since=outcome.since, do=f"regimed archive show {outcome.name}")
-        for outcome in ledger.archive.outcomes()
-        if outcome.outcome in {"empty", "refused"}
-    ]
-    closed = [run for run in ledger.runs() if run.outcome != "running"]
-    if closed and closed[-1].outcome == "failed":
-        run = closed[-1]
-        reasons.append(
-            Reason(
-                problem=f"run {run.id} failed: {run.reason}",
-                since=run.finished_at,
-                do=f"regimed runs show {run.id}",
-            )
-        )
-    for name in feeds:
-        state = ledger.feed(name)
-        if state is not None and (state.error or state.is_stale):
-            problem = f"feed {name}: {state.error or f'nothing new since {state.last_day}'}"
-            reasons.append(Reason(problem=problem, since=state.ok_at, do="regimed events --name feed."))
-    return tuple(reasons)
 
 
 def _inbox(layout: Layout, ledger: Ledger, quarantined: int) -> dict[str, object]:
@@ -407,20 +343,6 @@ def _mirror(layout: Layout, ledger: Ledger, uri: str | None) -> dict[str, Any] |
         "error": state.error,
         "given_up": state.given_up,
     }
-
-
-def _why_mirror_lags(mirror: Mapping[str, Any] | None) -> tuple[Reason, ...]:
-    if mirror is None:
-        return ()
-    if mirror["given_up"]:
-        problem = (
-            f"mirror {mirror['uri']}: lacks what could not be sent in {mirror['given_up']} rounds of attempts"
-        )
-        return (Reason(problem=problem, since=mirror["failing_since"], do="regimed models mirror"),)
-    if mirror["error"]:
-        problem = f"mirror {mirror['uri']} is {mirror['behind']} events behind: {mirror['error']}"
-        return (Reason(problem=problem, since=mirror["failing_since"], do="regimed events --name mirror."),)
-    return ()
 
 
 def _events(ledger: Ledger, name: str, limit: int) -> tuple[dict[str, object], ...]:

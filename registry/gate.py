@@ -27,12 +27,11 @@ from registry.gate_report import (
 )
 from registry.policy import GateError
 from registry.safety import RegimeDays, RegimeTrial, no_days, regime_days, regime_verdict, try_regime, untried
-from registry.statistics import alpha_spent, combined_p, daily_means, hits, weighted_mean
+from registry.statistics import alpha_spent, combined_p, weighted_mean
+from registry.suspicion import leak_of_first, leak_over_champion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from registry.evidence import Evidence
     from registry.policy import Policy
@@ -175,7 +174,7 @@ def _judged(case: _Case, days: Sequence[RegimeDays]) -> GateReport:
     )
     suspicion = _suspicion(case, verdicts, disagreement)
     if case.champion is None and suspicion is None:
-        suspicion = _suspicion_of_first(case, tested)
+        suspicion = leak_of_first(case.evidence, tested, policy.first_gain_max)
     verdict, reason = _decide(case, verdicts, benefit, also, suspicion)
     return _report(case, verdict, reason, verdicts, benefit=benefit, disagreement=disagreement, also=also)
 
@@ -304,16 +303,10 @@ def _decide_successor(
 
 
 def _suspicion(case: _Case, verdicts: Sequence[RegimeVerdict], disagreement: float | None) -> str | None:
-    largest = case.policy.accuracy_gain_max
-    leaking = [
-        each.regime
-        for each in verdicts
-        if each.accuracy_mean is not None
-        and each.accuracy_mean > largest
-        and _gains_alike(case.evidence, each.regime, largest)
-    ]
-    if leaking:
-        return f"Leak suspected: accuracy gains more than {largest:g} in {_listed(leaking)}."
+    gains = {each.regime: each.accuracy_mean for each in verdicts}
+    leak = leak_over_champion(case.evidence, gains, case.policy.accuracy_gain_max)
+    if leak is not None:
+        return leak
     young = not _is_due_for_refresh(case)  # what an old fit calls today says little of a new one
     is_refit = case.kind() is Kind.REFIT
     if is_refit and young and disagreement is not None and disagreement > case.policy.disagreement_max:
@@ -329,47 +322,6 @@ def _is_due_for_refresh(case: _Case) -> bool:
     if champion is None or champion.age_days is None:
         return False
     return champion.age_days > case.policy.refresh_days
-
-
-def _gains_alike(rows: Evidence | None, regime: Regime, largest: float) -> bool:
-    """Tell whether accuracy also gains so much where both sides are taken alike, by their walk-forward.
-
-    A champion that has served for years is an old fit: what a refit gains over it, as in the first crash that
-    it meets, is what retraining is for.
-    """
-    if rows is None or rows.champion is None or rows.served is None:
-        return True
-    alike = (rows.regime == regime.value) & ~rows.served
-    if not alike.any():
-        return False
-    return _accuracy(rows, rows.candidate, alike) - _accuracy(rows, rows.champion, alike) > largest
-
-
-def _accuracy(rows: Evidence, proba: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
-    """Give the mean over days of the share of rows whose most probable class came true."""
-    return float(daily_means(rows.date[inside], hits(proba[inside], rows.truth[inside])).mean())
-
-
-def _suspicion_of_first(case: _Case, tested: Sequence[Regime]) -> str | None:
-    """Suspect a first champion that avoids too large a share of the errors of the regime prior.
-
-    The alternative to a first champion is no model, so nothing else would stop one that has seen the future.
-    """
-    rows, most = case.evidence, case.policy.first_gain_max
-    if rows is None or rows.prior is None or most is None:
-        return None
-    leaking = []
-    for regime in tested:
-        inside = rows.regime == regime.value
-        own, prior = (_accuracy(rows, each, inside) for each in (rows.candidate, rows.prior))
-        if own - prior > most * (1 - prior):
-            leaking.append(regime)
-    if not leaking:
-        return None
-    return (
-        f"Leak suspected: a first champion that avoids more than {most:.0%} of the regime prior's errors"
-        f" in {_listed(leaking)} is too good to be true."
-    )
 
 
 def _in_status(verdicts: Sequence[RegimeVerdict], status: Status) -> tuple[Regime, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
@@ -162,7 +162,7 @@ class Policy:
     drift_alarms_max: int | None = None
 
     def __post_init__(self) -> None:
-        faults = _value_faults(self.as_mapping())
+        faults = value_faults(self.as_mapping())
         if faults:
             raise PolicyInvalidError(tuple(faults))
 
@@ -172,7 +172,7 @@ class Policy:
 
     def content(self) -> dict[str, object]:
         """Give the policy as JSON holds it, in the one form in which equal policies are equal to the byte."""
-        return {key: _plain(key, value) for key, value in self.as_mapping().items()}
+        return {key: plain_value(key, value) for key, value in self.as_mapping().items()}
 
     @property
     def hash(self) -> str:
@@ -261,7 +261,7 @@ _OPTIONAL: Final[dict[str, tuple[float, float]]] = {
     "drift_alarms_max": (0, 100),
 }
 _WHOLE_OPTIONAL: Final = ("block_days", "drift_alarms_max")
-_BY_REGIME: Final[dict[str, tuple[float, float]]] = {
+BY_REGIME: Final[dict[str, tuple[float, float]]] = {
     "log_loss_margin": (0.0001, 1.0),
     "accuracy_margin": (0.0001, 1.0),
     "weights": (0.01, 100.0),
@@ -283,61 +283,13 @@ def policy_named(name: str) -> Policy:
     return PRESETS[name]
 
 
-def policy_from_mapping(mapping: Mapping[str, object]) -> Policy:
-    """Give the policy that ``mapping`` describes, such as a table read from TOML or JSON.
-
-    Keys are the fields of `Policy`; what is left out, also a single regime of a table, comes from the
-    preset named by ``base`` (``default`` if there is none). Without a ``name`` it is called ``own``.
-
-    Raises
-    ------
-    PolicyInvalidError
-        Naming every fault at once: unknown keys, wrong types, values out of range.
-
-    >>> policy_from_mapping({"alpha": 0.05, "weights": {"crash": 3}}).weights.crash
-    3.0
-    """
-    own = dict(mapping)
-    base_name = own.pop("base", DEFAULT.name)
-    known_base = isinstance(base_name, str) and base_name in PRESETS
-    base = PRESETS[str(base_name)] if known_base else DEFAULT
-    faults = [] if known_base else [unknown("base", base_name, tuple(PRESETS))]
-    names = tuple(field.name for field in fields(Policy))
-    faults += [unknown("key", key, names) for key in own if key not in names]
-    merged = base.as_mapping() | {"name": "own"}
-    for key in names:
-        if key in own:
-            merged[key] = _merged(key, merged[key], own[key], faults)
-    faults += _value_faults(merged)
-    if faults:
-        raise PolicyInvalidError(tuple(faults))
-    return _built(merged)
-
-
-def _merged(key: str, base: object, own: object, faults: list[str]) -> object:
-    if key not in _BY_REGIME or not isinstance(own, dict):
-        return own
-    faults += [unknown(f"regime in {key}", regime, REGIMES) for regime in own if regime not in REGIMES]
-    return cast("dict[str, object]", base) | {str(k): v for k, v in own.items() if k in REGIMES}
-
-
-def _built(values: Mapping[str, object]) -> Policy:
-    plain = {key: _plain(key, value) for key, value in values.items()}
-    for key in _BY_REGIME:
-        plain[key] = ByRegime(**cast("dict[str, float]", plain[key]))
-    plain["metric"] = Metric(str(plain["metric"]))
-    plain["safety_metrics"] = tuple(Metric(each) for each in cast("list[str]", plain["safety_metrics"]))
-    plain["regimes_required"] = tuple(Regime(each) for each in cast("list[str]", plain["regimes_required"]))
-    return Policy(**plain)  # type: ignore[arg-type]  # every value was checked just before
-
-
-def _plain(key: str, value: object) -> object:
+def plain_value(key: str, value: object) -> object:
     """Give the one form in which equal values are equal to the byte: 2 and 2.0 are one weight."""
     if value is None or key in _WHOLE_OPTIONAL:
         return value
     if key in _REAL or key in _OPTIONAL:
         return float(cast("float", value))
-    if key in _BY_REGIME:
+    if key in BY_REGIME:
         return {regime: float(number) for regime, number in cast("dict[str, float]", value).items()}
     if key in _LISTS:
         chosen = cast("tuple[str, ...]", value)
@@ -345,7 +297,8 @@ def _plain(key: str, value: object) -> object:
     return value
 
 
-def _value_faults(values: Mapping[str, object]) -> list[str]:
+def value_faults(values: Mapping[str, object]) -> list[str]:
+    """Say what is wrong with the values of a policy, a sentence for each fault."""
     faults = [
         range_fault(key, values[key], limits, whole=key in _WHOLE) for key, limits in (_WHOLE | _REAL).items()
     ]
@@ -354,7 +307,7 @@ def _value_faults(values: Mapping[str, object]) -> list[str]:
         for key, limits in _OPTIONAL.items()
         if values[key] is not None
     ]
-    for key, limits in _BY_REGIME.items():
+    for key, limits in BY_REGIME.items():
         faults += table_faults(key, values[key], limits)
     faults += [list_fault(key, values[key], allowed) for key, allowed in _LISTS.items()]
     if values["metric"] not in tuple(Metric):

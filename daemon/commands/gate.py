@@ -16,7 +16,8 @@ from daemon.formats.evidence import read_evidence
 from daemon.gate_rules import policy_of
 from daemon.layout import layout_of
 from registry.gate import Candidate, GateReport, Kind, Ledger, judge
-from registry.policy import FORMER, PRESETS, policy_from_mapping
+from registry.policy import FORMER, PRESETS
+from registry.policy_values import policy_from_mapping
 
 if TYPE_CHECKING:
     import argparse

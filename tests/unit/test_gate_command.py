@@ -23,7 +23,8 @@ from daemon.gate_rules import policy_of
 from daemon.layout import Layout
 from regime.types import REGIMES, Regime
 from registry.gate import GateReport, Kind, Status, Verdict, force
-from registry.policy import ACCURACY, DEFAULT, PRESETS, Policy, policy_from_mapping
+from registry.policy import ACCURACY, DEFAULT, PRESETS, Policy
+from registry.policy_values import policy_from_mapping
 from registry.store import Registry
 from registry.types import Manifest, Member, MemberStatus, sha256_of
 

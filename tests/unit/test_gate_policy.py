@@ -14,9 +14,9 @@ from registry.policy import (
     GateError,
     Metric,
     PolicyInvalidError,
-    policy_from_mapping,
     policy_named,
 )
+from registry.policy_values import policy_from_mapping
 
 
 def faults_of(mapping: dict[str, object]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import pytest
 from registry.evidence import Evidence
 from registry.gate import Candidate, GateReport, Invariants, Ledger, Verdict, force, judge
 from registry.gate_report import ReportInvalidError
-from registry.policy import DEFAULT, policy_from_mapping
+from registry.policy import DEFAULT
+from registry.policy_values import policy_from_mapping
 
 SOUND = Invariants(
     artifact_hash_matches=True,
