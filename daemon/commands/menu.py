@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from daemon.commands.menu_data import DATA, FROM, TO
-from daemon.commands.menu_entry import Command, arg
+from daemon.commands.menu_entry import Command, arg, at_least
 from daemon.commands.menu_models import MODELS
 from daemon.commands.menu_running import RUNNING
 
@@ -34,6 +34,20 @@ COMMANDS: Final = (
             arg("--open", action="store_true", help="open the page in the browser; default folder: report/"),
         ),
         facts=True,
+    ),
+    Command(
+        words=("serve",),
+        text="show the report on a loopback address while somebody looks at it, such as through ssh -L",
+        target="daemon.commands.serve:serve",
+        arguments=(
+            arg("--port", type=int, default=8733, help="default: 8733; 0 takes any that is free"),
+            arg(
+                "--minutes",
+                type=at_least(1),
+                default=30,
+                help="end when nobody has asked for so long; default: 30",
+            ),
+        ),
     ),
     Command(
         words=("simulate",),

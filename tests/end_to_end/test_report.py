@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from contextlib import redirect_stdout
+from http.client import HTTPConnection
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +16,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from daemon.cli import main
+from daemon.report.page import page_of
+from tests.conftest import CHECKOUT
 from tests.lived import FORCED, REASON, live_through
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from http.client import HTTPResponse
 
     from daemon.layout import Layout
 
@@ -144,3 +150,63 @@ def test_a_directory_in_which_nobody_served_is_told_so(
 ) -> None:
     assert main(["report", "--dir", str(tmp_path)]) == 2
     assert "no daemon has run in" in capsys.readouterr().err
+
+
+# What is served
+
+
+@pytest.fixture(scope="module")
+def address(lived: Layout) -> Iterator[str]:
+    """Serve the report of the directory, and give where; Ctrl-C ends it."""
+    command = [sys.executable, "-m", "regimed", "serve", "--port", "0", "--dir", str(lived.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+
+
+def asked(address: str, path: str, host: str = "localhost:8733", method: str = "GET") -> HTTPResponse:
+    """Give the answer to a request that names a host."""
+    connection = HTTPConnection(address.removeprefix("http://").strip("/"), timeout=60)
+    connection.request(method, path, headers={"Host": host})
+    return connection.getresponse()
+
+
+def test_the_page_and_the_document_are_served_as_they_are_written(
+    address: str, document: Any, text: str, lived: Layout
+) -> None:
+    before = {path: path.read_bytes() for path in lived.root.rglob("*") if path.is_file()}
+    page = asked(address, "/")
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert (page.headers["X-Frame-Options"], page.headers["Cache-Control"]) == ("DENY", "no-store")
+    assert page.read().decode() == page_of(document)
+    assert asked(address, "/report.json").read().decode() == text
+    status = json.loads(asked(address, "/status.json").read())
+    assert status["champion"]["version"] == FORCED
+    assert before == {path: path.read_bytes() for path in lived.root.rglob("*") if path.is_file()}
+
+
+def test_who_asks_by_another_name_or_for_something_else_gets_none_of_it(address: str, text: str) -> None:
+    for host in ("evil.example:8733", "127.0.0.1.evil.example:80", "localhost", ""):
+        answer = asked(address, "/report.json", host)
+        assert (answer.status, answer.read().decode()) == (421, f"ask for {address}\n")
+    answer = asked(address, "/../config.toml")
+    assert (answer.status, answer.read()) == (404, b"there are /, /report.json, /status.json\n")
+    assert asked(address, "/", method="POST").status == 501
+    head = asked(address, "/report.json", method="HEAD")
+    assert (head.status, head.read(), head.headers["Content-Length"]) == (200, b"", str(len(text.encode())))
+
+
+def test_a_port_that_is_taken_and_a_directory_without_a_report_are_sentences(
+    address: str, lived: Layout, regimed: Run, tmp_path: Path
+) -> None:
+    port = address.rpartition(":")[2].strip("/")
+    done = regimed("serve", "--port", port, "--dir", lived.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"regimed: port {port} cannot be used: Address already in use; name another"
+    )
+    done = regimed("serve", "--dir", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"regimed: no daemon has run in {tmp_path}; ")
