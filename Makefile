@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# A process a core; the tests of a file, and those that share a directory, stay in one of them.
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+# A process a core, of one thread; the tests of a file, and those that share a directory, stay in one of them.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 
 .PHONY: setup demo test soak check format lint types contracts fast bench docs lock clean
@@ -20,8 +20,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/regimed demo
 
-test: check
-	$(PYTEST) -m 'slow and not long'
+test: lint types contracts
+	$(PYTEST) -m 'not long'
 
 soak: setup
 	$(PYTEST) -m long

@@ -382,7 +382,7 @@ WITHIN: Final = "within the data, which begin on 2010-01-04 and end on 2013-09-0
         (["--from", "2001-08-01"], f"--from 2001-08-01 is not {WITHIN}"),
         (["--from", FIRST, "--without", "^SIM"], "the index of market 'sim' is ^SIM, which --without leaves"),
         (
-            ["--from", FIRST, "--without", "ABC", "SIM001"],
+            ["--from", FIRST, "--without", "ABC", "S001"],
             "--without names ABC, of which there are no bars; t",
         ),
         (
