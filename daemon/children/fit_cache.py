@@ -1,9 +1,8 @@
 """Fitted models of earlier runs, kept by what decides them, so that nothing is fitted twice.
 
-One file an entry: the SHA-256 of the rest, then a zip of the model in its registry format, the
-probabilities it gave last, and the facts of both; or of arrays that were made of arrays. No file holds a
-pickle. A run that was killed finds here
-what it had fitted; a run whose early folds have not changed finds those.
+One file an entry: the SHA-256 of the rest, then a zip of the model in its registry format, the probabilities
+it gave last, and the facts of both; or a zip of arrays that were made of arrays. No file holds a pickle.
+A run that was killed finds here what it had fitted; a run whose early folds have not changed finds those.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _DIGEST_BYTES: Final = 64
 
 def versions_salt() -> str:
     """Give what decides a fit beside its job, as JSON: libraries, machine, and the source of the recipes."""
-    source = hashlib.sha256()
+    source = hashlib.sha256((files("regime") / "pooling.py").read_bytes())
     for package in ("regime.models", "regime.barrier"):
         for file in sorted(files(package).iterdir(), key=lambda file: file.name):
             if file.name.endswith(".py"):
