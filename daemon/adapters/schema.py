@@ -267,6 +267,7 @@ MIGRATIONS: Final = (
         PRIMARY KEY (trial, days)
     ) STRICT, WITHOUT ROWID
     """,
+    "CREATE INDEX predictions_by_day ON predictions (version, day)",
 )
 
 

@@ -34,6 +34,9 @@ CLOSES_UTC: Final[Mapping[str, np.timedelta64]] = {
 """By calendar, when the close of a day may be known. With another calendar a prediction must be made before
 the next session's day begins in UTC."""
 
+LATE_DAYS: Final = 31
+"""So many days after its own, a prediction was not made in time, however long a market rests."""
+
 
 def target_of(stored: Mapping[str, object]) -> TargetSpec:
     """Give the target of a version's manifest."""
@@ -82,9 +85,9 @@ def fresh_rows(
     version on trial predicted since the trial was opened counts, and nothing later than ``data_version``.
     """
     close_utc = CLOSES_UTC.get(calendar, np.timedelta64(0, "h"))
-    tried = [
-        row for row in ledger.predictions_of(trial.version, through=data_version) if row[4] >= trial.opened_at
-    ]
+    earliest = str(np.datetime64(trial.opened_at[:10]) - LATE_DAYS)
+    since_opened = ledger.predictions_of(trial.version, through=data_version, since_day=earliest)
+    tried = [row for row in since_opened if row[4] >= trial.opened_at]
     since_day = min((row[1] for row in tried), default=str(bars.date.max()))
     if (
         target.kind == FIRST_TOUCH

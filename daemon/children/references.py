@@ -17,6 +17,7 @@ from regime.drift import (
     feature_days,
     raise_alarms,
     regime_days,
+    rows_by_day,
 )
 from regime.drift.online import AggregateDrift
 
@@ -155,8 +156,8 @@ def _days(features: FeatureTable, labels: RegimeSeries, bars: Bars) -> dict[str,
 def _aggregates(features: FeatureTable, bars: Bars) -> tuple[AggregateDay, ...]:
     change = bars.close[1:] / bars.close[:-1] - 1
     returns = np.append(np.nan, np.where(bars.symbol[1:] == bars.symbol[:-1], change, np.nan))
-    found = []
-    for day in np.unique(features.date):
-        values = features.values[features.date == day]
-        found.append(aggregate_day(day.item(), returns[bars.date == day], values))
-    return tuple(found)
+    of_bars, none = rows_by_day(bars.date), np.empty(0, dtype=np.intp)
+    return tuple(
+        aggregate_day(day, returns[of_bars.get(day, none)], features.values[rows])
+        for day, rows in rows_by_day(features.date).items()
+    )

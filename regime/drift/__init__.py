@@ -13,6 +13,7 @@ from regime.drift.days import (
     aggregate_day,
     feature_days,
     regime_days,
+    rows_by_day,
 )
 from regime.drift.features import FeatureDrift, FeatureReference, FeatureState
 from regime.drift.mix import MixReference, MixState, RegimeMix
@@ -59,4 +60,5 @@ __all__ = [
     "raise_alarms",
     "regime_days",
     "replay",
+    "rows_by_day",
 ]

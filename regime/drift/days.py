@@ -73,12 +73,22 @@ def regime_days(labels: RegimeSeries) -> tuple[RegimeDay, ...]:
     )
 
 
+def rows_by_day(date: NDArray[np.datetime64]) -> dict[dt.date, NDArray[np.intp]]:
+    """Give the positions of each day's rows, days in order.
+
+    >>> days = np.array(["2024-01-03", "2024-01-02", "2024-01-03"], dtype="datetime64[D]")
+    >>> {str(day): rows.tolist() for day, rows in rows_by_day(days).items()}
+    {'2024-01-02': [1], '2024-01-03': [0, 2]}
+    """
+    order = np.argsort(date, kind="stable")
+    days, starts = np.unique(date[order], return_index=True)
+    return dict(zip(days.tolist(), np.split(order, starts[1:]), strict=True))
+
+
 def feature_days(table: FeatureTable, labels: RegimeSeries) -> Iterator[FeatureDay]:
     """Give the days of ``table`` in date order, each with the regime of ``labels``, else ``unknown``."""
     regime_of = dict(zip(labels.date.tolist(), labels.regime, strict=True))
-    order = np.argsort(table.date, kind="stable")
-    dates, starts = np.unique(table.date[order], return_index=True)
-    for date, rows in zip(dates.tolist(), np.split(order, starts[1:]), strict=True):
+    for date, rows in rows_by_day(table.date).items():
         yield FeatureDay(
             date=date,
             regime=regime_of.get(date, Regime.UNKNOWN),
