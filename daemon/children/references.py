@@ -158,6 +158,6 @@ def _aggregates(features: FeatureTable, bars: Bars) -> tuple[AggregateDay, ...]:
     returns = np.append(np.nan, np.where(bars.symbol[1:] == bars.symbol[:-1], change, np.nan))
     of_bars, none = rows_by_day(bars.date), np.empty(0, dtype=np.intp)
     return tuple(
-        aggregate_day(day, returns[of_bars.get(day, none)], features.values[rows])
+        aggregate_day(day, returns[of_bars.get(day, none)], features.values[rows].astype(np.float64))
         for day, rows in rows_by_day(features.date).items()
     )

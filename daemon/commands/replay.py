@@ -224,7 +224,11 @@ class Telling:
     def tell(self, progress: Progress) -> None:
         """Tell it, and how long the rest will take at the pace so far."""
         now_s = time.monotonic()
-        self._begun_at = progress.done - 1 if self._begun_at is None else self._begun_at
+        if (
+            self._begun_at is None
+        ):  # the first day waits for all that was before it, which says nothing of others
+            self._begun_at, self._began_s = progress.done, now_s
+            return
         is_terminal = sys.stderr.isatty()
         if not is_terminal and now_s - self._told_s < TOLD_EVERY_S:
             return

@@ -74,12 +74,12 @@ def test_on_a_terminal_one_line_is_drawn_again_and_left_at_the_end(monkeypatch: 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     told = Telling()
-    for done in (1, 2):
+    for done in (1, 2, 3):
         told.tell(progress(done))
     told.done()
     first, second = terminal.getvalue().split("\r\x1b[K")[1:]
-    assert "1/4 2024-01-01, about " in first
-    assert "2/4 2024-01-02, about " in second
+    assert "2/4 2024-01-02, about " in first
+    assert "3/4 2024-01-03, about " in second
     assert second.endswith(" left\n")
     assert terminal.getvalue().count("\n") == 1
 
@@ -102,6 +102,9 @@ def test_the_time_that_is_left_is_of_the_pace_since_it_went_on(monkeypatch: pyte
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     told = Telling()
+    told._began_s -= 9000  # as if what was before the first day had taken long
+    told.tell(progress(20, total=31))
+    assert terminal.getvalue() == ""
     told._began_s -= 100  # as if the one day that was done since had taken as long
     told.tell(progress(21, total=31))
     assert "about 16 min left" in terminal.getvalue()
