@@ -52,14 +52,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What one replay took: wall time and time of CPU in seconds, and the most memory of one process."""
+    """What one replay took in seconds, and the most memory of its process, without its children."""
 
     name: str
     symbols: int
     days: int
     retrainings: int
     wall_s: float
-    cpu_s: float
     peak_mib: float
 
 
@@ -173,7 +172,6 @@ def _measured(
             days=asked.days,
             retrainings=len(list((root / "replay" / "state" / "runs").glob("r*"))),
             wall_s=wall_s,
-            cpu_s=used.ru_utime + used.ru_stime,
             peak_mib=used.ru_maxrss / 1024,
         )
     print(case, file=sys.stderr, flush=True)
