@@ -176,6 +176,7 @@ def test_two_dask_workers_give_the_bytes_of_one_process(
     assert bytes_of(two_workers.fits(jobs)) == expected
 
 
+@pytest.mark.long
 def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     two_workers: Cluster, jobs: list[FitJob], expected: dict[tuple[str, str], bytes]
 ) -> None:
@@ -271,6 +272,7 @@ def test_a_worker_of_other_versions_is_refused(cluster: Cluster, jobs: list[FitJ
         list(cluster.fits(jobs, salt=salt))
 
 
+@pytest.mark.long
 def test_a_run_in_processes_that_were_killed_says_so_and_resumes(tmp_path: Path, jobs: list[FitJob]) -> None:
     settings = TrainingSettings(processes=2)
     with executor(settings, Layout(tmp_path), "r1") as fits:

@@ -239,6 +239,7 @@ def test_an_event_without_samples_is_loud(installation: Installation, market: Si
     assert {one["outcome"] for one in built["outcomes"] if one["name"] in CATALOGUED} == {"empty"}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_daemon_that_is_killed_while_it_builds_ends_like_one_that_is_not(
     archived: Installation, installation_at: Make, market: SimulatedMarket, tmp_path: Path

@@ -257,6 +257,7 @@ def test_a_truncated_panel_is_not_used_and_made_anew_with_the_next_bars(
 # Lives with deaths
 
 
+@pytest.mark.long
 def test_a_life_that_is_killed_while_it_compacts_ends_with_the_same_bars(
     installation_at: Make, market: SimulatedMarket, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def promote(place: Installation, version: str, champion: str) -> None:
         registry.promote(version, expected_champion=champion, reason="better", actor="me", at=at, key=version)
 
 
+@pytest.mark.long
 def test_a_registry_is_mirrored_once_however_often_it_is_sent(trained_copy: Installation, store: str) -> None:
     add_version(trained_copy)
     facts = trained_copy.facts("models", "mirror", "--to", store)
