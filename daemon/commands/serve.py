@@ -46,10 +46,9 @@ def serve(options: argparse.Namespace) -> int:
     pages.report()  # so that what cannot be told is told before anybody is invited
     try:
         server = _Server((ADDRESS, options.port), pages)
-    except OSError as error:
-        raise UsageError(
-            f"port {options.port} cannot be used: {error.strerror}; name another with --port"
-        ) from error
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "there are ports from 0 to 65535"
+        raise UsageError(f"port {options.port} cannot be used: {why}; name another with --port") from error
     with server:
         address = f"http://{ADDRESS}:{server.server_port}/"
         print(f"{address}  until Ctrl-C, or {options.minutes} minutes after the last look", flush=True)

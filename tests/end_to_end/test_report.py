@@ -207,6 +207,11 @@ def test_a_port_that_is_taken_and_a_directory_without_a_report_are_sentences(
     assert done.stderr.startswith(
         f"regimed: port {port} cannot be used: Address already in use; name another"
     )
+    done = regimed("serve", "--port", "99999", "--dir", lived.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "regimed: port 99999 cannot be used: there are ports from 0 to 65535; name another with --port\n"
+    )
     done = regimed("serve", "--dir", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"regimed: no daemon has run in {tmp_path}; ")
