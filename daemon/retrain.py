@@ -148,11 +148,30 @@ def act_on_verdict(message: CandidateJudged, tools: Tools) -> Outcome:
     if done is not None and done.kind is EventKind.ALIAS_SET:
         return _held(message, done, tools)
     if message.verdict not in PROMOTING_VERDICTS:
-        return _hold(message, ALIAS_OF_DOUBT.get(message.verdict), message.reason, tools)
+        alias = ALIAS_OF_DOUBT.get(message.verdict)
+        tried = _on_trial(message, tools) if alias is Alias.SHADOW else None
+        if tried is not None:
+            return _refused(message, f"{message.reason} It waits, since {tried} is on trial already.")
+        return _hold(message, alias, message.reason, tools)
     hindrance = why_not_promoted(tools.registry, tools.settings.gate) if done is None else None
     if hindrance is not None:
         return _hold(message, Alias.CHALLENGER, f"{message.reason}; but {hindrance}", tools)
     return _promote(message, tools)
+
+
+def _on_trial(message: CandidateJudged, tools: Tools) -> str | None:
+    """Give the shadow whose trial a new candidate must not cut short, if there is one.
+
+    Where models are retrained more often than a shadow is looked at, no trial would ever end. One that is
+    older than the champion, or whose predictions are of something else, is tried for nothing and gives way.
+    """
+    shadow = tools.registry.aliases().get(Alias.SHADOW)
+    if shadow is None or message.champion is None:
+        return None
+    versions = {version.name: version for version in tools.registry.versions()}  # oldest first
+    newer = list(versions)[list(versions).index(message.champion) + 1 :]
+    same_target = versions[shadow].manifest.target == versions[message.champion].manifest.target
+    return shadow if shadow in newer and same_target else None
 
 
 def _promote(message: CandidateJudged, tools: Tools) -> Outcome:

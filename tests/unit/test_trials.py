@@ -171,11 +171,28 @@ def test_whom_the_gate_doubts_becomes_shadow_and_predicts_beside_the_champion(
     assert desk.tools.registry.aliases() == {Alias.CHAMPION: "v1", Alias.SHADOW: "v2"}
 
 
-def test_a_new_shadow_replaces_an_older_one(desk: Desk) -> None:
-    with_shadow(desk)
+def test_a_new_candidate_does_not_cut_the_trial_of_a_shadow_short(desk: Desk) -> None:
+    before = with_shadow(desk)
     outcome = handled_twice(desk, judged(register(desk, "r3"), "v1", "SHADOW"))
+    assert names(outcome) == ["gate.refused"]
+    assert outcome.events[0].fields["reason"] == "so it is It waits, since v2 is on trial already."
+    assert rivals(desk.tools.registry.events()) == ("v2",)
+    assert open_trial(desk, TrialKind.SHADOW) == before
+
+
+def test_a_shadow_that_is_older_than_the_champion_gives_way(desk: Desk) -> None:
+    with_shadow(desk)
+    desk.do(judged(register(desk, "r3"), "v1", "PROMOTE"))
+    outcome = handled_twice(desk, judged(register(desk, "r4"), "v3", "SHADOW"))
     assert outcome.events[1].fields["replaced"] == "v2"
-    assert rivals(desk.tools.registry.events()) == ("v3",)
+    assert open_trial(desk, TrialKind.SHADOW).version == "v4"
+
+
+def test_a_shadow_of_another_target_gives_way(desk: Desk) -> None:
+    desk.do(judged(register(desk, "r1"), None, "BOOTSTRAP"))
+    desk.do(judged(register(desk, "r2", target="vol_scaled"), "v1", "SHADOW"))
+    outcome = desk.do(judged(register(desk, "r3"), "v1", "SHADOW"))
+    assert outcome.events[1].fields["replaced"] == "v2"
 
 
 @pytest.mark.parametrize("verdict", ["REJECT", "HOLD_EQUIVALENT", "HOLD_SUSPICIOUS", "ERROR"])
