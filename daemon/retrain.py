@@ -12,6 +12,7 @@ from daemon.relabel import scoring_due
 from daemon.trials import deed_of, why_not_promoted
 from registry.errors import AliasConflictError, AliasRefusedError
 from registry.history import aliases_after, moves_of
+from registry.rows import number_of
 from registry.types import Alias, EventKind
 
 if TYPE_CHECKING:
@@ -166,12 +167,10 @@ def _on_trial(message: CandidateJudged, tools: Tools) -> str | None:
     older than the champion, or whose predictions are of something else, is tried for nothing and gives way.
     """
     shadow = tools.registry.aliases().get(Alias.SHADOW)
-    if shadow is None or message.champion is None:
+    if shadow is None or message.champion is None or number_of(shadow) < number_of(message.champion):
         return None
-    versions = {version.name: version for version in tools.registry.versions()}  # oldest first
-    newer = list(versions)[list(versions).index(message.champion) + 1 :]
-    same_target = versions[shadow].manifest.target == versions[message.champion].manifest.target
-    return shadow if shadow in newer and same_target else None
+    targets = [tools.registry.version(name).manifest.target for name in (shadow, message.champion)]
+    return shadow if targets[0] == targets[1] else None
 
 
 def _promote(message: CandidateJudged, tools: Tools) -> Outcome:

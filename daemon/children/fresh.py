@@ -89,9 +89,7 @@ def fresh_rows(
     since_opened = ledger.predictions_of(trial.version, through=data_version, since_day=earliest)
     tried = [row for row in since_opened if row[4] >= trial.opened_at]
     since_day = min((row[1] for row in tried), default=str(bars.date.max()))
-    if (
-        target.kind == FIRST_TOUCH
-    ):  # whose outcomes need no bar before; a champion's years would be joined daily
+    if target.kind == FIRST_TOUCH:  # its outcomes need no bar before; years would be joined daily
         bars = bars.take(bars.date >= np.datetime64(since_day))
     targets = compute_targets(bars, target)
 

@@ -246,26 +246,20 @@ def _history(
     member = BARRIER_MEMBERS[name]
     inputs = pick(rows.values, member.inputs)
     log_proba = raw.copy()
+
+    def fitted(known: NDArray[np.intp], before: MemberFit | None) -> MemberFit:
+        learnt = (raw[known], inputs[known], rows.y[known])
+        made_of = (*learnt, *(before.arrays().values() if before else ()))
+        return MemberFit.of_arrays(memo(name, made_of, lambda: _fit(member, *learnt, before).arrays()))
+
     fit = None
     for start, block in calendar_blocks(rows.date, QUARTER):
         known = np.flatnonzero(learnable & (matured < np.searchsorted(sessions, start)))
         if len(known) >= CALIBRATION_ROWS_MIN:
-            learnt = (raw[known], inputs[known], rows.y[known])
-            made_of = (*learnt, *(fit.arrays().values() if fit else ()))
-            fit = MemberFit.of_arrays(memo(name, made_of, partial(_fit_arrays, member, *learnt, fit)))
+            fit = fitted(known, fit)
             log_proba[block] = _corrected(fit, raw[block], inputs[block])
     everything = np.flatnonzero(learnable)
     return log_proba, _fit(member, raw[everything], inputs[everything], rows.y[everything], fit)
-
-
-def _fit_arrays(
-    member: BarrierMember,
-    raw: NDArray[np.float64],
-    inputs: Values,
-    y: NDArray[np.int64],
-    before: MemberFit | None,
-) -> dict[str, NDArray[np.float64]]:
-    return _fit(member, raw, inputs, y, before).arrays()
 
 
 def _fit(
