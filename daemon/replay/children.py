@@ -22,6 +22,7 @@ from daemon.records import ChildEnd
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
     from pathlib import Path
     from typing import IO
@@ -115,10 +116,13 @@ class ReplayChildren:
         return self._seen[1]
 
     def _fork(self, job: ChildJob, *streams: IO[bytes]) -> _Forked:
-        process = self._context.Process(
-            target=_work, args=(job.module, environment(job), *(DupFd(stream.fileno()) for stream in streams))
-        )
+        grouped, tell = self._context.Pipe(duplex=False)
+        given = (DupFd(stream.fileno()) for stream in streams)
+        process = self._context.Process(target=_work, args=(job.module, environment(job), tell, *given))
         process.start()
+        tell.close()
+        with grouped:
+            grouped.poll(None)  # until it has a group, which is what can be stopped
         return _Forked(process)
 
 
@@ -144,9 +148,10 @@ class _Forked:
         return self._process.exitcode
 
 
-def _work(module: str, variables: dict[str, str], *streams: Any) -> None:
+def _work(module: str, variables: dict[str, str], tell: Connection, *streams: Any) -> None:
     """Be the child: with its streams, its variables, and a process group of its own to be stopped by."""
     os.setpgid(0, 0)
+    tell.close()
     os.environ.update(variables, REGIMED_CHILD_OF=str(os.getppid()), REGIMED_CHILD_NICENESS="0")
     for place, stream in enumerate(streams):
         os.dup2(stream.detach(), place)

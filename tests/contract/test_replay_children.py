@@ -52,9 +52,10 @@ def test_what_libraries_print_does_not_spoil_the_result(children: ReplayChildren
         (job("leave"), "it ended with exit code 3: it said nothing"),
         (job("be_killed"), "it was killed by signal 9 (Killed)"),
         (job("sleep", time_limit_s=0.5), "it exceeded its time limit of 0.5 s"),
+        (job("sleep", time_limit_s=0), "it exceeded its time limit of 0 s"),
         (job("take_memory", bytes=8 * 2**30), "it ran out of memory: MemoryError"),
     ],
-    ids=["raises", "exits", "is killed", "takes too long", "wants too much memory"],
+    ids=["raises", "exits", "is killed", "takes too long", "has no time", "wants too much memory"],
 )
 def test_a_child_that_gives_no_result_gives_the_reason_that_one_of_the_daemon_gives(
     what: ChildJob, reason: str, children: ReplayChildren
