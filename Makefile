@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # A process a core, of one thread; the tests of a file, and those that share a directory, stay in one of them.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 
 .PHONY: setup demo test soak check format lint types contracts fast bench docs lock clean

@@ -201,10 +201,17 @@ SHARED: Final = frozenset({"archived", "eve", "trained"})
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a file, and those that share a directory, to one process, which makes it once."""
+    """Leave the tests of a file, and those that share a directory, to one process, which makes it once.
+
+    Files of slow tests come first, so that no process is left with a long one at the end.
+    """
     shared: dict[Path, set[str]] = {}
+    slow: set[Path] = set()
     for item in items:
         shared.setdefault(item.path, set()).update(SHARED & set(getattr(item, "fixturenames", ())))
+        if item.get_closest_marker("slow"):
+            slow.add(item.path)
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         group = "+".join(sorted(shared[item.path])) or str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
