@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from daemon.commands.menu import COMMANDS, GROUPS
 from daemon.commands.menu_entry import arg
+from daemon.imports import import_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,7 +160,7 @@ def main(arguments: Sequence[str]) -> int:
         options.parser.refuse(stray)
     module, _, function = options.target.partition(":")
     try:
-        return int(getattr(import_module(module), function)(options))
+        return int(getattr(import_whole(module), function)(options))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:

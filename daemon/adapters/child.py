@@ -50,9 +50,10 @@ class Process(Protocol):
 
 
 def interpreter(job: ChildJob, given: IO[bytes], output: IO[bytes], errors: IO[bytes]) -> Process:
-    """Start ``python -m MODULE``."""
+    """Start ``python -m daemon.children MODULE``."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", job.module],  # -P: nothing is imported from where we stand
+        # -P: nothing is imported from where we stand
+        [sys.executable, "-P", "-m", "daemon.children", job.module],
         stdin=given,
         stdout=output,
         stderr=errors,

@@ -5,7 +5,6 @@ Result: ``{"data_version", "recipe", "outcomes": [{"name", "outcome", "detail", 
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -16,7 +15,7 @@ from daemon.adapters.archive import ArchiveFolder, Manifest
 from daemon.adapters.ledger import Ledger
 from daemon.capture import archive_recipe, archived_events
 from daemon.children.data import first_market, settings_of
-from daemon.children.speech import main_of, say_progress
+from daemon.children.speech import say_progress
 from daemon.formats.samples import samples_bytes
 from daemon.layout import Layout
 from regime.event_samples import EventEmptyError, cut_inputs, event_samples, missing_days, recipe_of
@@ -215,7 +214,3 @@ def _remove_others(
             file = folder.manifest_file(event).name
             refusals[file] = f"{file} is of no event of the catalogue; move it and its parquet away"
     return outcomes
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

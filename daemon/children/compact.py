@@ -5,7 +5,6 @@ Result: ``{"files": [{"year", "part", "symbols", "rows", "first_day", "last_day"
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,6 @@ import numpy as np
 
 from daemon.adapters.bar_store import ParquetBarStore
 from daemon.adapters.ledger import Ledger
-from daemon.children.speech import main_of
 from daemon.layout import Layout
 from daemon.records import YearFile
 from regime.types import Bars
@@ -54,7 +52,3 @@ def write_year_files(ledger: BarLedger, store: BarStore, data_version: int) -> I
             first_day=str(bars.date.min()),
             last_day=str(bars.date.max()),
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -5,7 +5,6 @@ Result: ``{"rows": rows of evidence}`` or ``{"refused": sentence}``. Nothing is 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,6 @@ import numpy as np
 from daemon.children.champion import ensemble_of, predicts_golden
 from daemon.children.data import settings_of
 from daemon.children.references import check_references
-from daemon.children.speech import main_of
 from daemon.children.stored import CANDIDATE, PRIOR, evidence_of_bytes, golden_of_bytes
 from daemon.layout import SCORECARDS
 from regime.errors import RegimeError
@@ -103,7 +101,3 @@ def _check_score(bundle: Bundle, evidence: Evidence) -> None:
             f"scorecards.json tells of {tally.rows} rows and a log-loss of {told}, evidence.parquet shows"
             f" {len(of_truth)} and {shown:.6f}; export the version again"
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -5,7 +5,6 @@ Result: ``{"verdict", "reason", "champion"}``; the whole report is in the regist
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,6 @@ from daemon.children.sides import (
     ledger_against,
     with_sectors,
 )
-from daemon.children.speech import main_of
 from daemon.gate_rules import policy_of, sectors_of
 from daemon.layout import Layout
 from registry.gate import GateReport, judge
@@ -74,7 +72,3 @@ def store(registry: Registry, report: GateReport, *, key: str, at: datetime) -> 
     """
     body = report.to_json()
     registry.store_report(report.candidate, body, actor=ACTOR, at=at, key=f"{key}:{sha256_of(body)[:12]}")
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

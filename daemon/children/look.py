@@ -5,7 +5,6 @@ Result: ``{"trial", "verdict", "reason", "evidence"}``.
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +16,6 @@ from daemon.children.data import first_market, settings_of
 from daemon.children.fresh import first_days, fresh_evidence, fresh_rows, target_of
 from daemon.children.judge import store
 from daemon.children.sides import drift_alarms, invariants_of, with_sectors
-from daemon.children.speech import main_of
 from daemon.children.stored import evidence_of_bytes
 from daemon.gate_rules import policy_of, sectors_of
 from daemon.layout import Layout
@@ -119,7 +117,3 @@ def _candidate(
         age_days=None if fresh else (now - manifest.created_at).days,
         invariants=invariants,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.children.mirrored import Copy, copy_of
-from daemon.children.speech import main_of
 from registry.store import Registry
 from registry.types import Alias
 
@@ -47,7 +45,7 @@ NO_REGISTRY: Final = frozenset({"FEATURE_DISABLED", "ENDPOINT_NOT_FOUND", "NOT_I
 """What a server answers that has runs and no registry of models."""
 
 
-def mirror(job: dict[str, Any]) -> dict[str, Any]:
+def run(job: dict[str, Any]) -> dict[str, Any]:
     """Compare and send; one process of a directory at a time, so that no run is made twice."""
     _bound_requests(job["timeout_s"])
     try:
@@ -257,7 +255,3 @@ class Target:
             token = page.token
             if not token:
                 return
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(mirror))

@@ -6,12 +6,10 @@ the refusal.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from daemon.adapters.bar_store import ParquetBarStore
-from daemon.children.speech import main_of
 from daemon.formats import FileRejectedError, read_bars
 
 
@@ -24,7 +22,3 @@ def run(job: dict[str, Any]) -> dict[str, object]:
     except FileRejectedError as error:
         return {"code": error.code, "sentence": str(error)}
     return {"part": store.write_part(parsed.bars), "format": parsed.format}
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

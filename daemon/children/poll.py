@@ -11,7 +11,6 @@ have reached or null, and ``{"kind", "sentence"}`` or null. A poll that fails is
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,7 +23,6 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
-from daemon.children.speech import main_of
 from daemon.feeds import (
     Feed,
     FeedCursor,
@@ -249,7 +247,3 @@ def _said(faults: list[FeedError]) -> dict[str, str] | None:
     if not faults:
         return None
     return {"kind": faults[0].kind, "sentence": " | ".join(str(fault) for fault in faults)}
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -5,7 +5,6 @@ Result: ``{"day", "predictions", "counted": [{"trial", "days"}]}``.
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ from daemon.children.champion import load_proven
 from daemon.children.data import first_market, settings_of
 from daemon.children.fresh import count_days, fresh_rows, target_of
 from daemon.children.score import predict_day
-from daemon.children.speech import main_of
 from daemon.layout import Layout
 from daemon.markets import first_of
 from daemon.trials import Trial
@@ -53,7 +51,3 @@ def run(job: dict[str, Any], *, load: Load = load_proven, see: See = first_marke
         "predictions": predict_day(version, market, market.features(last_days=1), day),
         "counted": counted,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

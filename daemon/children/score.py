@@ -5,7 +5,6 @@ Result: ``{"day", "predictions", "readings", "alarms", "states"}``.
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +15,6 @@ from daemon.adapters.ledger import Ledger
 from daemon.children.champion import LoadedVersion, load_proven
 from daemon.children.data import Market, first_market, settings_of
 from daemon.children.references import PREFIX, unseen_days, update_drift
-from daemon.children.speech import main_of
 from daemon.layout import Layout
 from registry.readonly import open_read_only
 from registry.store import Registry
@@ -103,7 +101,3 @@ def _reading(reading: Reading) -> dict[str, Any]:
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
     return {**_reading(alarm.reading), "level": alarm.level.value}
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

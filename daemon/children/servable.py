@@ -5,13 +5,11 @@ Result: ``{"reason"}``: why it cannot, ``""`` if it can.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from daemon.children.data import settings_of
 from daemon.children.serving import load_serving
-from daemon.children.speech import main_of
 from daemon.layout import Layout
 from regime.errors import RegimeError
 from registry.errors import RegistryError
@@ -27,7 +25,3 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         except (RegistryError, RegimeError) as error:
             return {"reason": str(error)}
     return {"reason": ""}
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -5,18 +5,10 @@ Job: ``{"calendar": "XNYS", "first": day, "last": day}``; result: ``{"sessions":
 
 from __future__ import annotations
 
-import sys
-
 import exchange_calendars
-
-from daemon.children.speech import main_of
 
 
 def run(job: dict[str, str]) -> dict[str, object]:
     """Give the session days of a calendar between two days, or as far as the calendar knows them."""
     calendar = exchange_calendars.get_calendar(job["calendar"], start=job["first"], end=job["last"])
     return {"sessions": [day.strftime("%Y-%m-%d") for day in calendar.sessions]}
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -6,7 +6,6 @@ registered its version finds it by its key and is done.
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -24,7 +23,7 @@ from daemon.children.explanations import explanations
 from daemon.children.fits import executor
 from daemon.children.references import drift_references
 from daemon.children.rehearsal import rehearse_models
-from daemon.children.speech import main_of, say_progress
+from daemon.children.speech import say_progress
 from daemon.children.stored import ensemble_bytes, evidence_bytes, golden_bytes
 from daemon.layout import SCORECARDS, Layout
 from regime.barrier.inputs import volatility_inputs
@@ -224,7 +223,3 @@ def _scorecard(result: TrainingResult, account: TrainingSetAccount) -> dict[str,
 
 def _fold(account: Any) -> dict[str, object]:
     return asdict(account)
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from registry.store import Registry
     from registry.types import ModelVersion
 
-PRELOADED: Final = [
-    f"daemon.children.{name}" for name in ("archive", "compact", "judge", "look", "parse", "train")
-]
 PREDICTING: Final = frozenset({"daemon.children.score", "daemon.children.predict"})
 KEPT_VERSIONS: Final = 4
 """Champion, shadow, challenger, and who is on probation."""
@@ -68,7 +65,7 @@ class ReplayChildren:
         self._loaded: dict[str, LoadedVersion] = {}
         self._seen: tuple[int, Market] | None = None
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOADED)
+        self._context.set_forkserver_preload(["daemon.replay.preloaded"])
         self._clock = SystemClock()  # limits are of real time, whatever day is replayed
 
     def start(self, job: ChildJob, *, progress_file: Path | None) -> Ended:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from daemon.children.speech import main_of, say_progress
+from daemon.children.speech import say_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,3 @@ ACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Do what the job says."""
     return ACTS[job["act"]](job)
-
-
-if __name__ == "__main__":
-    sys.exit(main_of(run))

@@ -140,7 +140,7 @@ def test_a_child_that_does_not_give_a_result_gives_a_reason(what: ChildJob, reas
 
 def test_a_module_that_does_not_exist_is_a_reason() -> None:
     missing = ChildJob(module="daemon.children.nowhere", job={}, time_limit_s=30, memory_limit_mib=1024)
-    assert "No module named daemon.children.nowhere" in str(run(missing).reason)
+    assert "No module named 'daemon.children.nowhere'" in str(run(missing).reason)
 
 
 def test_a_child_that_wants_too_much_memory_ends_and_says_so() -> None:

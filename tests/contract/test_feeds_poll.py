@@ -349,7 +349,7 @@ def test_a_job_that_cannot_be_asks_nobody(feed: str, symbols: list[str], tmp_pat
 
 def test_the_child_speaks_json_on_standard_output(tmp_path: Path) -> None:
     with serving(Reply(body=VIX)) as server:
-        command = [sys.executable, "-m", "daemon.children.poll"]
+        command = [sys.executable, "-m", "daemon.children", "daemon.children.poll"]
         job = json.dumps(job_of(server, tmp_path))
         child = subprocess.run(command, input=job, capture_output=True, text=True, check=True)
     assert json.loads(child.stdout)["result"]["files"] == ["VIX_History.csv"]

@@ -87,7 +87,7 @@ def judged(layout: Layout, version: str, gate: GateSettings | None = None) -> Ga
         "now": NOON.isoformat(),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "daemon.children.judge"],
+        [sys.executable, "-m", "daemon.children", "daemon.children.judge"],
         input=json.dumps(job),
         capture_output=True,
         text=True,
