@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from daemon.adapters.ledger import REACHED
+from daemon.adapters.lock import is_held
 from daemon.layout import REPLAYED
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def why_not_running(layout: Layout, ledger: Ledger) -> Reason:
     if (layout.root / REPLAYED).exists():
         reached = ledger.fact(REACHED)
         so_far = f" up to {reached.partition('T')[0]}" if reached else ""
-        problem = f"the days of this directory were replayed{so_far}; no daemon runs in it"
+        how = f"are being replayed,{so_far} so far" if is_held(layout.lock) else f"were replayed{so_far}"
+        problem = f"the days of this directory {how}; no daemon runs in it"
         return Reason(problem=problem, since=None, do=f"regimed report --dir {layout.root}")
     last = ledger.events(name="daemon.st", limit=1)  # started or stopped
     if last and last[0].name == "daemon.stopped":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.01
 LOOKS_OUTLASTED: Final = 20
-"""``holder_of`` holds the lock for a moment, which is not to be taken for another daemon."""
+"""``is_held`` holds the lock for a moment, which is not to be taken for another daemon."""
 
 
 class Holder(NamedTuple):
@@ -64,22 +64,27 @@ class DaemonLock:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Give who runs the daemon, or ``None`` if nobody does; never blocks or disturbs the holder."""
+    """Give who runs the daemon, or ``None`` if nobody does or a replay goes on; see ``is_held``."""
+    return _read(path) if is_held(path) else None
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody holds the lock; never blocks or disturbs the holder."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return None
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _read(path)
+        return True
     finally:
         os.close(descriptor)
-    return None
+    return False
 
 
 def _read(path: Path) -> Holder | None:
     try:
         return Holder(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        return None  # taken a moment ago and not signed yet
+        return None  # taken a moment ago and not signed yet, or by a replay, which does not sign

@@ -43,13 +43,13 @@ HEADERS: Final = {
 def serve(options: argparse.Namespace) -> int:
     """Serve the report until it is interrupted, or nobody has asked for a while."""
     pages = Pages(layout_of(options))
-    pages.report()  # so that what cannot be told is told before anybody is invited
     try:
         server = _Server((ADDRESS, options.port), pages)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or "there are ports from 0 to 65535"
         raise UsageError(f"port {options.port} cannot be used: {why}; name another with --port") from error
     with server:
+        pages.report()  # so that what cannot be told is told before anybody is invited
         address = f"http://{ADDRESS}:{server.server_port}/"
         print(f"{address}  until Ctrl-C, or {options.minutes} minutes after the last look", flush=True)
         server.serve_while_asked(60.0 * options.minutes)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, redirect_stderr, redirect_stdout
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ from daemon.adapters.ledger import REACHED
 from daemon.adapters.lock import DaemonLock
 from daemon.cli import main
 from daemon.layout import REPLAYED, Layout
+from daemon.status import read_status
 from registry.readonly import open_read_only
 from tests.conftest import CHECKOUT, LIMIT_S, POLL_S, json_of
 
@@ -277,7 +278,7 @@ def test_a_replay_that_was_killed_goes_on_to_the_same_bytes(replayed: Replayed, 
 
 
 def kill_when(layout: Layout, arguments: list[str | Path], query: str, *values: str) -> None:
-    """Run a command, kill it once a query of its journal finds something, and see that no child stays."""
+    """Run a replay, kill it once a query of its journal finds something, and see that no child stays."""
     process = subprocess.Popen(
         [sys.executable, "-m", "regimed", *map(str, arguments)],
         cwd=CHECKOUT,
@@ -289,6 +290,8 @@ def kill_when(layout: Layout, arguments: list[str | Path], query: str, *values: 
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < ends_at
         time.sleep(POLL_S)
+    why = read_status(layout, datetime(2026, 1, 1, tzinfo=UTC)).reasons[0].problem
+    assert why.startswith("the days of this directory are being replayed")
     family = descendants(process.pid)
     process.kill()
     assert process.wait() == -signal.SIGKILL
