@@ -193,7 +193,7 @@ def test_a_child_dies_with_its_parent_even_if_that_is_killed(tmp_path: Path) -> 
 def test_a_child_whose_parent_is_gone_already_does_not_begin() -> None:
     environment = {**os.environ, "REGIMED_CHILD_OF": "999999999", "REGIMED_CHILD_MEMORY_MIB": "1024"}
     done = subprocess.run(
-        [sys.executable, "-m", "well_spoken"],
+        [sys.executable, "-m", "daemon.children", "well_spoken"],
         env=environment,
         input=b'{"act": "report"}',
         capture_output=True,
