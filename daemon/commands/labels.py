@@ -17,7 +17,6 @@ from daemon.commands.tables import read_bars_file, write_table
 from daemon.commands.timeline import colour_is_wanted, timeline, width_of_output
 from daemon.errors import UsageError
 from daemon.layout import layout_of
-from daemon.plots import plot_labels
 from regime.events import DYNAMIC, RARE_EVENTS, RareEvent
 from regime.frames import frame_of_labels
 from regime.labels import label_days, labeler_named
@@ -110,6 +109,8 @@ def _rows(series: RegimeSeries, finals: Mapping[str, str]) -> list[dict[str, obj
 def _plot(layout: Layout, settings: Settings, name: str, series: RegimeSeries, path: Path) -> None:
     if path.suffix not in {".png", ".svg"}:
         raise UsageError(f"{path} must end in .png or .svg")
+    from daemon.plots import plot_labels  # noqa: PLC0415 - brings matplotlib, slow to start
+
     market = settings.markets[name]
     with reading(layout) as ledger:
         store = ParquetBarStore(layout.bars, layout.panel)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from daemon.children.data import first_market
-from daemon.children.serving import answer_day, load_serving
 from daemon.commands.context import print_json, print_table, reading, reading_registry, settings_of
 from daemon.commands.days import day_of
 from daemon.errors import UsageError
@@ -32,12 +30,16 @@ def predict(options: argparse.Namespace) -> int:
         raise UsageError(f"there are no bars yet; drop price files into {layout.inbox}")
     asked = None if options.date is None else day_of(options.date)
     settings = settings_of(layout)
-    market = first_market(str(layout.root), data_version, settings)
-    day = _known_day(asked, market)
     with reading_registry(layout) as registry:
         champion = registry.champion()
         if champion is None:
             raise UsageError("there is no champion yet; train one with: regimed train --now")
+        from daemon.children.data import first_market  # noqa: PLC0415 - only for what can be answered
+
+        market = first_market(str(layout.root), data_version, settings)
+        day = _known_day(asked, market)
+        from daemon.children.serving import answer_day, load_serving  # noqa: PLC0415 - every model library
+
         serving = load_serving(registry, champion, trusted=settings.training.trusted_types)
     days = int((market.index.date >= day).sum())
     features = market.features(last_days=days)
