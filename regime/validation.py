@@ -135,7 +135,8 @@ class WalkForward:
         if not plan.folds:
             why = "; ".join(f"{name}: {reason}" for name, reason in plan.left_out.items())
             raise HistoryTooShortError(
-                f"no walk-forward fold can be made ({why or 'no row has matured'}); load more history"
+                f"no walk-forward fold can be made ({why or 'no row has matured'});"
+                " load more history, or make do with less by fold_years and train_years_min"
             )
         return plan.folds
 

@@ -19,7 +19,7 @@ from daemon.configuration import read_configuration
 from daemon.errors import DaemonError, UsageError
 from daemon.layout import REPLAYED, Layout, layout_of
 from daemon.markets import first_of
-from daemon.replay.drive import Plan, prepare, replaying
+from daemon.replay.drive import Plan, failure_of, prepare, replaying
 from daemon.replay.history import History
 from daemon.settings import POLICY_SUFFIX
 
@@ -84,10 +84,13 @@ def run_through(history: History, plan: Plan, settings: Settings, layout: Layout
         _say(note)
     signal.signal(signal.SIGTERM, _interrupt)
     with replaying(layout, settings, plan.first) as daemon:
-        told = Telling()
+        told, failure = Telling(), None
         for progress in daemon.run(history, plan.first, plan.last):
             told.tell(progress)
+            if failure is None and (failure := daemon.failed_training()) is not None:
+                told.say(f"{failure}; the replay goes on")  # at once, since it may go on for hours
         told.done()
+    _tell_failures(layout)
     _require_sound(layout)
 
 
@@ -199,6 +202,15 @@ def _forget(layout: Layout) -> None:
     lock.release()
 
 
+def _tell_failures(layout: Layout) -> None:
+    """Say how many trainings failed, and why the last one did."""
+    with reading(layout) as ledger:
+        failed = ledger.events(name="retrain.failed")
+        started = ledger.events(name="retrain.started")
+    if failed:
+        _say(f"{len(failed)} of {len(started)} trainings failed; {failure_of(failed[-1])}")
+
+
 def _require_sound(layout: Layout) -> None:
     """Say what a reader of the report must know: files that were refused, work that was given up."""
     with reading(layout) as ledger:
@@ -241,6 +253,10 @@ class Telling:
             file=sys.stderr,
             flush=True,
         )
+
+    def say(self, text: str) -> None:
+        """Say something that is to stay, above the bar."""
+        _say(f"\r\x1b[K{text}" if sys.stderr.isatty() else text)
 
     def done(self) -> None:
         """Leave the line of the bar."""

@@ -30,6 +30,7 @@ from registry.types import canonical_json, sha256_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daemon.adapters.ledger import StoredEvent
     from daemon.layout import Layout
     from daemon.replay.history import History
     from daemon.settings import Settings
@@ -126,6 +127,7 @@ class Replay:
         self._source = source
         self._clock = clock
         self._settings = settings
+        self._seen = 0
         self.calendar = first_of(settings.markets)[1].calendar
 
     def run(self, history: History, first: date, last: date) -> Iterator[Progress]:
@@ -148,6 +150,13 @@ class Replay:
             self._work()
             yield Progress(day=day, done=done, total=len(days))
 
+    def failed_training(self) -> str | None:
+        """Tell of a training that failed since this was asked the last time, if one did."""
+        ledger = self._journal.ledger
+        failed = ledger.events(after_id=self._seen, name="retrain.failed", limit=1)
+        self._seen = ledger.last_event_id()
+        return failure_of(failed[0]) if failed else None
+
     def _known_at(self, day: date) -> datetime:
         return known_at(day, self.calendar, self._settings.schedule.timezone)
 
@@ -166,6 +175,11 @@ class Replay:
         self._loop.files_may_have_come()
         self._loop.minute_has_passed()
         self._loop.drain()
+
+
+def failure_of(event: StoredEvent) -> str:
+    """Tell when a training failed and why, from its event."""
+    return f"training {event.fields['run']} of {event.at.partition('T')[0]} failed: {event.fields['reason']}"
 
 
 @contextmanager

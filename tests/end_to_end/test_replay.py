@@ -453,6 +453,23 @@ def test_a_replay_in_which_no_version_served_says_so_and_has_no_report(
     assert not (place / "report").exists()
 
 
+def test_a_training_that_fails_is_told_at_once_and_all_of_them_at_the_end(
+    replayed: Replayed, regimed: Run, tmp_path: Path
+) -> None:
+    wants_more = tmp_path / "config.toml"
+    wants_more.write_text(CONFIGURATION.replace("train_years_min = 1.5", "train_years_min = 9"))
+    arguments = replayed.arguments(tmp_path / "into", "--from", FIRST, "--to", "2013-07-16")
+    done = regimed(*arguments, "--config", wants_more)
+    assert done.returncode == 2
+    failed = (
+        f"training r1 of {SLOTS[0][:10]} failed: it ended with exit code 1: regime.errors.HistoryTooShort"
+    )
+    first, last, _ = done.stderr.splitlines()
+    assert first.startswith(failed)
+    assert first.endswith("make do with less by fold_years and train_years_min; the replay goes on")
+    assert last.startswith(f"1 of 1 trainings failed; {failed}")
+
+
 def test_a_replay_that_is_going_on_is_not_begun_again(
     replayed: Replayed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
