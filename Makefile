@@ -7,6 +7,9 @@ READY  := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 CODE   := regimed.py daemon regime registry tests benchmarks docs
 
+# What is imported is compiled once, and nothing else is, also where the environment forbids to keep it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test soak check format lint types contracts fast bench docs lock clean
 
 setup: $(READY)
