@@ -237,7 +237,9 @@ class Scorecard:
         return None if self.days_in(regime) < DAYS_MIN else self.tally(regime).skill(baseline)
 
     def interval(self, regime: Regime | None, baseline: str) -> Interval | None:
-        """Give the interval of ``skill``; ``None`` where it is not known."""
+        """Give the interval of ``skill``; ``None`` where it is not known, or the skill is not."""
+        if self.skill(regime, baseline) is None:
+            return None
         return self.intervals.get(OVERALL if regime is None else regime.value, {}).get(baseline)
 
     def __add__(self, other: Scorecard) -> Scorecard:

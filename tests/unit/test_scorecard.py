@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -88,8 +89,23 @@ def test_adding_sums_the_same_symbols_and_sectors_and_keeps_the_others() -> None
 def test_intervals_do_not_add_up_and_go() -> None:
     interval = {"overall": {"class_prior": Interval(low=0.1, high=0.2, level=0.95)}}
     first = card({Regime.CRASH: days_of(0)}, intervals=interval)
-    assert first.interval(None, "class_prior") == Interval(low=0.1, high=0.2, level=0.95)
-    assert (first + card({Regime.CRASH: days_of(1)})).interval(None, "class_prior") is None
+    assert first.intervals == interval
+    assert not (first + card({Regime.CRASH: days_of(1)})).intervals
+
+
+def test_there_is_no_interval_of_a_skill_that_is_not_told_for_want_of_rows() -> None:
+    interval = {"crash": {"class_prior": Interval(low=0.1, high=0.2, level=0.95)}}
+    few, enough = (
+        card(
+            {Regime.CRASH: days_of(*range(40))},
+            tally=replace(SOME, class_rows=(40, 120, ups)),
+            intervals=interval,
+        )
+        for ups in (39, 40)
+    )
+    assert (few.skill(Regime.CRASH, "class_prior"), few.interval(Regime.CRASH, "class_prior")) == (None, None)
+    assert enough.skill(Regime.CRASH, "class_prior") is not None
+    assert enough.interval(Regime.CRASH, "class_prior") == interval["crash"]["class_prior"]
 
 
 def test_cards_of_different_targets_do_not_add_up() -> None:
