@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from daemon.adapters.ledger import REACHED
 from daemon.commands.context import print_table, reading, reading_registry, settings_of
 from daemon.errors import UsageError
 from daemon.files import write_folder_durably
@@ -54,17 +55,18 @@ def document_of(layout: Layout) -> dict[str, Any]:
     """
     framing = Framing(regimed=import_module("regimed").__version__)
     marker = layout.root / REPLAYED
-    if marker.exists():
-        plan = json.loads(marker.read_text(encoding="utf-8"))
-        framing = replace(
-            framing,
-            kind="replay",
-            first=plan["first"],
-            last=plan["last"],
-            fast=plan["fast"],
-            notes=tuple(plan["notes"]),
-        )
     with reading_registry(layout) as registry, reading(layout) as ledger:
+        if marker.exists():
+            plan = json.loads(marker.read_text(encoding="utf-8"))
+            reached = (ledger.fact(REACHED) or plan["last"]).partition("T")[0]
+            framing = replace(
+                framing,
+                kind="replay",
+                first=plan["first"],
+                last=min(plan["last"], reached),  # of one that is not done, as far as it came
+                fast=plan["fast"],
+                notes=tuple(plan["notes"]),
+            )
         return account_of(layout, settings_of(layout), ledger, registry, framing)
 
 

@@ -269,6 +269,8 @@ def test_a_replay_that_was_killed_goes_on_to_the_same_bytes(replayed: Replayed, 
     late_day = "SELECT 1 FROM facts WHERE name = ? AND value > ?"
     kill_when(layout, arguments, open_run)
     kill_when(layout, arguments, late_day, REACHED, KNOWN)
+    so_far = json_of(regimed("report", "--json", "--dir", layout.root).stdout)["range"]["to"]
+    assert KNOWN <= so_far < LAST
     assert not (layout.root / "report").exists()
     done = regimed(*arguments)
     assert done.returncode == 0, done.stderr
