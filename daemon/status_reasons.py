@@ -27,10 +27,10 @@ class Reason(NamedTuple):
 def why_not_running(layout: Layout, ledger: Ledger) -> Reason:
     """Tell why nobody holds the lock of a directory that has a journal."""
     if (layout.root / REPLAYED).exists():
+        how, at = ("are being replayed", "now at") if is_held(layout.lock) else ("were replayed", "up to")
         reached = ledger.fact(REACHED)
-        so_far = f" up to {reached.partition('T')[0]}" if reached else ""
-        how = f"are being replayed,{so_far} so far" if is_held(layout.lock) else f"were replayed{so_far}"
-        problem = f"the days of this directory {how}; no daemon runs in it"
+        so_far = f" {at} {reached.partition('T')[0]}" if reached else ""
+        problem = f"the days of this directory {how}{so_far}; no daemon runs in it"
         return Reason(problem=problem, since=None, do=f"regimed report --dir {layout.root}")
     last = ledger.events(name="daemon.st", limit=1)  # started or stopped
     if last and last[0].name == "daemon.stopped":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Make = Callable[[Path], Installation]
     Snapshot = Callable[[Path], dict[str, object]]
 
-KILLS: Final = int(os.environ.get("REGIMED_TEST_KILLS", "4"))
+KILLS: Final = int(os.environ.get("REGIMED_TEST_KILLS", "5"))
 SEED: Final = int(os.environ.get("REGIMED_TEST_SEED", "1"))
 
 
